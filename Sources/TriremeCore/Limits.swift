@@ -1,0 +1,30 @@
+// Every bound of the engine, with its unit and its reason (ARCHITECTURE, principle 7).
+
+/// Bounds that hold in every configuration. What a configuration may choose is checked against them when it is loaded.
+package enum Limits {
+    /// Most members of a configuration. One lane index each; a member set is a 16-bit map.
+    package static let members = 15
+    /// Bytes of a batch's frame header and of a log record's header. They are equal, so that a received frame becomes a
+    /// record in place (ARCHITECTURE, principle 6).
+    package static let headerBytes = 128
+    /// Unit of log writes: the alignment that O_DIRECT needs on every disk in use.
+    package static let pageBytes = 4096
+    /// Bytes of every datagram's common prefix.
+    package static let datagramHeaderBytes = 40
+    /// Most bytes of one batch on the wire, header included: fifteen pages, the largest whole number of pages that
+    /// fits into one UDP datagram of 65,507 bytes.
+    package static let batchBytesMaximum = 15 * pageBytes
+    /// Least bytes of one batch: one page.
+    package static let batchBytesMinimum = pageBytes
+    /// Bytes of a control message's body that always fit one datagram on an Ethernet path (1,500 − 28 − 40, rounded down).
+    package static let controlBodyBytes = 1_408
+    /// Slots that a sequencer may have proposed and not seen decided. 32 cuts cover what is under way on the wire and in
+    /// two log writes; a cut covers any number of batches, so more only makes phase 1 longer.
+    package static let undecidedSlots = 32
+    /// Slots above the commit index for which an acceptor keeps proposals and votes: what any sequencer may have
+    /// proposed beyond the slowest acceptor that it waits for, a power of two.
+    package static let votingWindowSlots = 1_024
+    /// Generations of one lane that a replica holds batches of. An owner that restarts more often than this within
+    /// the undecided part of the order waits until its older generations are decided or abandoned.
+    package static let generationsPerLane = 4
+}

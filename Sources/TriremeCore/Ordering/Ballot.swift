@@ -1,0 +1,33 @@
+// Ballots and halves (PROTOCOL §2).
+
+/// A numbered attempt at ordering, owned by one member; ordered by epoch, round, owner. (0, 0, 0) is below all others
+/// and is nobody's.
+package struct Ballot: Hashable, Comparable, Sendable, CustomStringConvertible {
+    package enum Kind: UInt8, Sendable { case classic = 0, fast = 1 }
+    package var epoch: UInt32
+    package var round: UInt32
+    package var owner: ReplicaID
+    package var kind: Kind
+
+    @inlinable package init(epoch: UInt32, round: UInt32, owner: ReplicaID, kind: Kind = .classic) {
+        self.epoch = epoch
+        self.round = round
+        self.owner = owner
+        self.kind = kind
+    }
+    @inlinable package static var none: Self { Self(epoch: 0, round: 0, owner: ReplicaID(0)) }
+    @inlinable package var isNone: Bool { round == 0 }
+    /// Epoch and round in one word: the order without the owner.
+    @inlinable package var rank: UInt64 { UInt64(epoch) << 32 | UInt64(round) }
+    @inlinable package static func < (a: Self, b: Self) -> Bool {
+        a.rank != b.rank ? a.rank < b.rank : a.owner < b.owner
+    }
+    package var description: String { isNone ? "none" : "\(round).\(owner)\(kind == .fast ? "f" : "")" }
+}
+
+/// The two halves of a round: 0 is fast, 1 is classic; a classic round has only half 1.
+package enum Half: UInt8, Comparable, Sendable {
+    case fast = 0
+    case classic = 1
+    @inlinable package static func < (a: Self, b: Self) -> Bool { a.rawValue < b.rawValue }
+}
