@@ -1,0 +1,35 @@
+// The sequencer's proposal of one entry for one slot (PROTOCOL §4, phase 2).
+
+package struct Propose: Equatable, Sendable {
+    package var ballot: Ballot
+    package var half: Half
+    package var slot: UInt64
+    /// The first slot that was proposed in this ballot: below it everything is decided, so a run of votes starts here.
+    package var first: UInt64
+    package var entry: Entry
+
+    package init(ballot: Ballot, half: Half = .classic, slot: UInt64, first: UInt64, entry: Entry) {
+        self.ballot = ballot
+        self.half = half
+        self.slot = slot
+        self.first = first
+        self.entry = entry
+    }
+    package func encode(into w: inout WireWriter, members: Int) {
+        w.put(ballot)
+        w.put(half.rawValue)
+        w.put(slot)
+        w.put(first)
+        w.put(entry, members: members)
+    }
+    package static func decode(_ bytes: UnsafeRawBufferPointer, members: Int) -> Propose? {
+        var r = WireReader(bytes)
+        let ballot = r.takeBallot(members: members)
+        let half = Half(rawValue: r.take())
+        let slot: UInt64 = r.take()
+        let first: UInt64 = r.take()
+        let entry = r.takeEntry(members: members)
+        guard r.isComplete, let half, slot >= first, first > 0, !ballot.isNone else { return nil }
+        return Propose(ballot: ballot, half: half, slot: slot, first: first, entry: entry)
+    }
+}

@@ -1,0 +1,128 @@
+// The status: everything that one replica tells all others about itself (PROTOCOL §3.3).
+
+/// Number of a status: (generation of its sender, counter). Ordered; a later one replaces an earlier one.
+package struct StatusNumber: Hashable, Comparable, Sendable {
+    package var generation: Generation
+    package var counter: UInt64
+    package init(_ generation: Generation, _ counter: UInt64) {
+        self.generation = generation
+        self.counter = counter
+    }
+    package static var none: Self { Self(.zero, 0) }
+    package static func < (a: Self, b: Self) -> Bool {
+        a.generation != b.generation ? a.generation < b.generation : a.counter < b.counter
+    }
+}
+
+/// An unbroken run of slots in each of which its reporter has a durable vote in half 1 of one ballot (PROTOCOL §4).
+/// Empty when `last < first`.
+package struct VoteRun: Equatable, Sendable {
+    package var ballot: Ballot
+    package var first: UInt64
+    package var last: UInt64
+    package init(ballot: Ballot, first: UInt64, last: UInt64) {
+        self.ballot = ballot
+        self.first = first
+        self.last = last
+    }
+    package static var none: Self { Self(ballot: .none, first: 1, last: 0) }
+    package var isEmpty: Bool { last < first }
+    package func contains(_ slot: UInt64) -> Bool { first <= slot && slot <= last }
+}
+
+/// One replica's account of itself. Cumulative: losing one costs nothing once a later one arrives.
+package struct Status: Sendable {
+    package struct Flags: OptionSet, Sendable {
+        package let rawValue: UInt8
+        package init(rawValue: UInt8) { self.rawValue = rawValue }
+        /// The sender waits for echoes of this status: answer at once.
+        package static let wantsEcho = Flags(rawValue: 1)
+        /// The sender suspects ``Status/suspected`` (which may be no ballot at all).
+        package static let suspects = Flags(rawValue: 2)
+        /// The sender neither votes nor promises: it is forgetful or an observer (PROTOCOL §9).
+        package static let observes = Flags(rawValue: 4)
+    }
+    package var number = StatusNumber.none
+    package var epoch: UInt32 = 0
+    package var flags: Flags = []
+    package var promise = Ballot.none
+    package var votes = VoteRun.none
+    /// The highest slot ever voted for, in any ballot and half.
+    package var highestVoted: UInt64 = 0
+    package var commitIndex: UInt64 = 0
+    /// The lowest slot whose decided entry the sender can still give.
+    package var oldestEntry: UInt64 = 0
+    /// The highest sequence that the sender sent on its own lane, in its present generation.
+    package var sentSequence: UInt64 = 0
+    /// How many proposals had to wait for a batch since the sender started: the sequencer's optimism follows it.
+    package var waitedForData: UInt32 = 0
+    package var suspected = Ballot.none
+    /// The ballot that the sender is sequencer of, or none.
+    package var sequencing = Ballot.none
+    /// First and last slot that it proposed in that ballot.
+    package var firstProposed: UInt64 = 0
+    package var lastProposed: UInt64 = 0
+    package var received = InlineArray<16, Position>(repeating: .empty)
+    package var durable = InlineArray<16, Position>(repeating: .empty)
+    /// Per lane, the sequence up to which batches of the received position's generation were executed here and their
+    /// buffers given back: what a window may count on.
+    package var released = InlineArray<16, UInt64>(repeating: 0)
+    /// Per member, the last status of its that the sender received.
+    package var echoes = InlineArray<16, StatusNumber>(repeating: .none)
+
+    package init() {}
+
+    package func encode(into w: inout WireWriter, members: Int) {
+        w.put(number.generation.rawValue)
+        w.put(number.counter)
+        w.put(epoch)
+        w.put(flags.rawValue)
+        w.put(promise)
+        w.put(votes.ballot)
+        w.put(votes.first)
+        w.put(votes.last)
+        w.put(highestVoted)
+        w.put(commitIndex)
+        w.put(oldestEntry)
+        w.put(sentSequence)
+        w.put(waitedForData)
+        w.put(suspected)
+        w.put(sequencing)
+        w.put(firstProposed)
+        w.put(lastProposed)
+        for i in 0..<members {
+            w.put(received[i])
+            w.put(durable[i])
+            w.put(released[i])
+            w.put(echoes[i].generation.rawValue)
+            w.put(echoes[i].counter)
+        }
+    }
+
+    /// `nil` when the bytes are no status of a configuration of `members`.
+    package static func decode(_ bytes: UnsafeRawBufferPointer, members: Int) -> Status? {
+        var r = WireReader(bytes)
+        var s = Status()
+        s.number = StatusNumber(Generation(rawValue: r.take()), r.take())
+        s.epoch = r.take()
+        s.flags = Flags(rawValue: r.take())
+        s.promise = r.takeBallot(members: members)
+        s.votes = VoteRun(ballot: r.takeBallot(members: members), first: r.take(), last: r.take())
+        s.highestVoted = r.take()
+        s.commitIndex = r.take()
+        s.oldestEntry = r.take()
+        s.sentSequence = r.take()
+        s.waitedForData = r.take()
+        s.suspected = r.takeBallot(members: members)
+        s.sequencing = r.takeBallot(members: members)
+        s.firstProposed = r.take()
+        s.lastProposed = r.take()
+        for i in 0..<members {
+            s.received[i] = r.takePosition()
+            s.durable[i] = r.takePosition()
+            s.released[i] = r.take()
+            s.echoes[i] = StatusNumber(Generation(rawValue: r.take()), r.take())
+        }
+        return r.isComplete ? s : nil
+    }
+}
