@@ -27,8 +27,9 @@ package struct CoreConfiguration: Sendable {
     /// Slots whose decided entries are kept for others to fetch, a power of two.
     package var entryHistorySlots: Int
 
-    package init(quorums: Quorums, me: ReplicaID, epoch: UInt32 = 1, timing: Timing = Timing(), entryHistorySlots: Int = 65_536)
-    {
+    package init(
+        quorums: Quorums, me: ReplicaID, epoch: UInt32 = 1, timing: Timing = Timing(), entryHistorySlots: Int = 65_536
+    ) {
         precondition(me.index < quorums.members)
         precondition(entryHistorySlots.nonzeroBitCount == 1 && entryHistorySlots >= Limits.votingWindowSlots)
         self.quorums = quorums

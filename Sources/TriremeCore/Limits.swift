@@ -21,9 +21,12 @@ package enum Limits {
     /// Slots that a sequencer may have proposed and not seen decided. 32 cuts cover what is under way on the wire and in
     /// two log writes; a cut covers any number of batches, so more only makes phase 1 longer.
     package static let undecidedSlots = 32
-    /// Slots above the commit index for which an acceptor keeps proposals and votes: what any sequencer may have
-    /// proposed beyond the slowest acceptor that it waits for, a power of two.
+    /// Slots for which an acceptor keeps proposals and votes: ``votesAheadSlots`` above its commit index and, below it,
+    /// those that are not yet noted in the log as decided (half of this at most). A power of two.
     package static let votingWindowSlots = 1_024
+    /// Slots above its own commit index that an acceptor votes for: four pipelines, so that it need not wait for news of
+    /// decisions; few enough that the votes of a promise fit into 64 datagrams at fifteen members.
+    package static let votesAheadSlots = 128
     /// Generations of one lane that a replica holds batches of. An owner that restarts more often than this within
     /// the undecided part of the order waits until its older generations are decided or abandoned.
     package static let generationsPerLane = 4

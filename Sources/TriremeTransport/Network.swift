@@ -1,23 +1,6 @@
 // What an engine needs of a network. Two kinds exist: UDP over io_uring, and the simulator's.
 import TriremeCore
 
-/// Kinds of datagram, one byte of the common header. Numbers are for ever; 1 to 15 belong to the transport.
-package enum DatagramKind: UInt8, Sendable {
-    case batch = 1
-    case fragment = 2
-    case probe = 3
-    case probeReply = 4
-    case status = 16
-    case propose = 17
-    case prepare = 18
-    case promise = 19
-    case reject = 20
-    case repair = 21
-    case entryRequest = 22
-    case entries = 23
-    case handOver = 24
-}
-
 /// What a network hands up. Pointers are valid until the next call of ``Network/next()``.
 package enum Arrival {
     /// A control message whose header was verified; `body` follows the common header.

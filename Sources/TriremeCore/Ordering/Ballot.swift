@@ -3,7 +3,10 @@
 /// A numbered attempt at ordering, owned by one member; ordered by epoch, round, owner. (0, 0, 0) is below all others
 /// and is nobody's.
 package struct Ballot: Hashable, Comparable, Sendable, CustomStringConvertible {
-    package enum Kind: UInt8, Sendable { case classic = 0, fast = 1 }
+    package enum Kind: UInt8, Sendable {
+        case classic = 0
+        case fast = 1
+    }
     package var epoch: UInt32
     package var round: UInt32
     package var owner: ReplicaID

@@ -43,7 +43,11 @@ extension Cut: Equatable {
 
 /// What a slot decides: a cut or nothing. (A configuration is the third kind; its number is reserved.)
 package struct Entry: Equatable, Sendable {
-    package enum Kind: UInt8, Sendable { case nothing = 0, cut = 1, configuration = 2 }
+    package enum Kind: UInt8, Sendable {
+        case nothing = 0
+        case cut = 1
+        case configuration = 2
+    }
     package var kind: Kind
     package var cut: Cut
 

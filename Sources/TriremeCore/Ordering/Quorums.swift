@@ -29,10 +29,13 @@ package struct Quorums: Hashable, Sendable {
 
     /// Checks the two intersection rules of PROTOCOL §2 ◆ and that one copy is enough only where that was said.
     /// - Throws: a sentence with the sets that fail to meet.
-    package init(members n: Int, phase1: Int, classic: Int, fast: Int, allowSingleCopy: Bool = false) throws(QuorumError) {
+    package init(members n: Int, phase1: Int, classic: Int, fast: Int, allowSingleCopy: Bool = false)
+        throws(QuorumError)
+    {
         guard (1...Limits.members).contains(n) else {
             throw QuorumError(
-                description: "\(n) members were configured; Trireme replicates over 1 to \(Limits.members): change members")
+                description:
+                    "\(n) members were configured; Trireme replicates over 1 to \(Limits.members): change members")
         }
         for (name, size) in [("Q1", phase1), ("Q2", classic), ("QF", fast)] where !(1...n).contains(size) {
             throw QuorumError(

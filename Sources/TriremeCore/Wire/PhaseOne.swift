@@ -86,7 +86,9 @@ package struct PromiseHeader: Equatable, Sendable {
         let header = PromiseHeader(
             ballot: r.takeBallot(members: members), from: r.take(), commitIndex: r.take(), part: r.take(),
             parts: r.take(), votes: r.take())
-        guard !r.failed, !header.ballot.isNone, header.part < header.parts, header.parts <= maximumParts else { return nil }
+        guard !r.failed, !header.ballot.isNone, header.part < header.parts, header.parts <= maximumParts else {
+            return nil
+        }
         return header
     }
 }

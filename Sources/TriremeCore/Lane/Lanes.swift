@@ -1,0 +1,224 @@
+// What this replica holds of every lane: per generation, how far without a gap, how far durable, how far others reach
+// (PROTOCOL §3, §4 possession). Bookkeeping per batch; no payload.
+
+/// One generation of one lane. A plain value; its rings belong to ``Lanes``.
+package struct LaneTrack {
+    package fileprivate(set) var generation = Generation.zero
+    /// Whether this track is in use.
+    package fileprivate(set) var isLive = false
+    /// Sequences up to here count as held because the durable snapshot reaches them.
+    package fileprivate(set) var base: UInt64 = 0
+    /// Every sequence up to here is in this replica's log (or at or below `base`).
+    package fileprivate(set) var appended: UInt64 = 0
+    package fileprivate(set) var durable: UInt64 = 0
+    /// The highest sequence that anybody was heard to have.
+    package fileprivate(set) var wanted: UInt64 = 0
+    fileprivate let digests: UnsafeMutablePointer<UInt64>
+    fileprivate let indexes: UnsafeMutablePointer<LogIndex>
+    package var isMissing: Bool { isLive && wanted > appended }
+}
+
+/// What a batch's name means to the lane that it arrives for.
+package enum Arriving: Equatable, Sendable {
+    /// Append it: it is the next one.
+    case next
+    /// Keep it aside: something before it is missing.
+    case early
+    /// Known already, or of no use any more.
+    case duplicate
+    /// The lane's undecided part is as long as it may be (PROTOCOL §3.5), or too many generations are open.
+    case refused
+}
+
+package struct Lanes: ~Copyable {
+    /// Sequences of one track that lie above the committed cut: the most that a lane may be undecided.
+    package static let span: UInt64 = 4_096
+    private let members: Int
+    private let tracks: UnsafeMutablePointer<LaneTrack>
+    private let digests: UnsafeMutablePointer<UInt64>
+    private let indexes: UnsafeMutablePointer<LogIndex>
+    private let count: Int
+
+    init(members: Int) {
+        self.members = members
+        count = members * Limits.generationsPerLane
+        digests = .allocate(capacity: count * Int(Self.span))
+        indexes = .allocate(capacity: count * Int(Self.span))
+        digests.initialize(repeating: 0, count: count * Int(Self.span))
+        indexes.initialize(repeating: 0, count: count * Int(Self.span))
+        tracks = .allocate(capacity: count)
+        for i in 0..<count {
+            (tracks + i).initialize(
+                to: LaneTrack(digests: digests + i * Int(Self.span), indexes: indexes + i * Int(Self.span)))
+        }
+    }
+    deinit {
+        tracks.deallocate()
+        digests.deallocate()
+        indexes.deallocate()
+    }
+
+    private func slots(_ lane: ReplicaID) -> Range<Int> {
+        let first = lane.index * Limits.generationsPerLane
+        return first..<first + Limits.generationsPerLane
+    }
+    private func find(_ lane: ReplicaID, _ generation: Generation) -> Int? {
+        for i in slots(lane) where tracks[i].isLive && tracks[i].generation == generation { return i }
+        return nil
+    }
+    /// The track of a generation, if it is open.
+    package func track(_ lane: ReplicaID, _ generation: Generation) -> LaneTrack? {
+        find(lane, generation).map { tracks[$0] }
+    }
+    /// Calls `body` with every open track of a lane.
+    package func forEach(_ lane: ReplicaID, _ body: (LaneTrack) -> Void) {
+        for i in slots(lane) where tracks[i].isLive { body(tracks[i]) }
+    }
+    /// The open track of the highest generation of which anything is held.
+    private func newest(_ lane: ReplicaID) -> Int? {
+        var best: Int?
+        for i in slots(lane) where tracks[i].isLive && tracks[i].appended > 0 {
+            if best == nil || tracks[best!].generation < tracks[i].generation { best = i }
+        }
+        return best
+    }
+    private static func ring(_ sequence: UInt64) -> Int { Int(sequence & (span - 1)) }
+
+    private func digest(_ i: Int, at sequence: UInt64) -> UInt64 { tracks[i].digests[Self.ring(sequence)] }
+
+    /// The highest contiguous position received, as the status reports it (PROTOCOL §3.3).
+    package func received(_ lane: ReplicaID) -> Position {
+        guard let i = newest(lane) else { return .empty }
+        return Position(tracks[i].generation, tracks[i].appended, digest: digest(i, at: tracks[i].appended))
+    }
+    package func durable(_ lane: ReplicaID) -> Position {
+        var best = Position.empty
+        for i in slots(lane) where tracks[i].isLive && tracks[i].durable > 0 {
+            let position = Position(tracks[i].generation, tracks[i].durable, digest: digest(i, at: tracks[i].durable))
+            if best < position { best = position }
+        }
+        return best
+    }
+    /// The position (generation, sequence) with its digest, if it is held and not so old that the digest is forgotten.
+    package func position(_ lane: ReplicaID, _ generation: Generation, _ sequence: UInt64) -> Position? {
+        guard let i = find(lane, generation), sequence > 0, sequence <= tracks[i].appended,
+            sequence >= tracks[i].base, tracks[i].appended - sequence < Self.span
+        else { return nil }
+        return Position(generation, sequence, digest: digest(i, at: sequence))
+    }
+    /// The lowest open generation of the lane that is above `generation` and of which something is held.
+    package func generationHeld(_ lane: ReplicaID, above generation: Generation) -> Generation? {
+        var best: Generation?
+        for i in slots(lane) where tracks[i].isLive && tracks[i].appended > 0 && generation < tracks[i].generation {
+            if best == nil || tracks[i].generation < best! { best = tracks[i].generation }
+        }
+        return best
+    }
+
+    /// Opens the track of a generation, if there is room; generations that `committed` has passed give theirs up.
+    private mutating func open(_ lane: ReplicaID, _ generation: Generation, committed: Position) -> Int? {
+        if let i = find(lane, generation) { return i }
+        guard generation >= committed.generation else { return nil }
+        var free: Int?
+        for i in slots(lane) {
+            if !tracks[i].isLive {
+                free = i
+                break
+            }
+            // What the committed cut has passed is abandoned for good (PROTOCOL §5).
+            if tracks[i].generation < committed.generation { free = i }
+        }
+        guard let i = free else { return nil }
+        tracks[i].generation = generation
+        tracks[i].isLive = true
+        tracks[i].base = 0
+        tracks[i].appended = 0
+        tracks[i].durable = 0
+        tracks[i].wanted = 0
+        tracks[i].digests[0] = 0
+        return i
+    }
+
+    package func arriving(_ lane: ReplicaID, _ generation: Generation, _ sequence: UInt64, committed: Position)
+        -> Arriving
+    {
+        guard generation >= committed.generation else { return .duplicate }
+        guard let i = find(lane, generation) else {
+            let open = slots(lane).contains { !tracks[$0].isLive || tracks[$0].generation < committed.generation }
+            return !open ? .refused : sequence == 1 ? .next : .early
+        }
+        if sequence <= tracks[i].appended { return .duplicate }
+        let floor = generation == committed.generation ? committed.sequence : 0
+        if sequence >= max(floor, tracks[i].base) + Self.span { return .refused }
+        return sequence == tracks[i].appended + 1 ? .next : .early
+    }
+
+    /// Notes a batch that was appended to this replica's log. It must be the next of its generation.
+    mutating func append(_ batch: BatchDescriptor, index: LogIndex, committed: Position) {
+        guard let i = open(batch.lane, batch.generation, committed: committed) else {
+            preconditionFailure("a batch was appended to a generation that is not open")
+        }
+        precondition(batch.sequence == tracks[i].appended + 1, "a batch was appended out of order")
+        tracks[i].appended = batch.sequence
+        tracks[i].wanted = max(tracks[i].wanted, batch.sequence)
+        tracks[i].digests[Self.ring(batch.sequence)] = batch.digest
+        tracks[i].indexes[Self.ring(batch.sequence)] = index
+    }
+
+    /// Somebody was heard to have the batches up to `sequence`.
+    mutating func want(_ lane: ReplicaID, _ generation: Generation, _ sequence: UInt64, committed: Position) {
+        guard sequence > 0, let i = open(lane, generation, committed: committed) else { return }
+        tracks[i].wanted = max(tracks[i].wanted, sequence)
+    }
+
+    /// The log is durable up to `index`. Returns whether any position moved.
+    mutating func advanceDurable(_ index: LogIndex) -> Bool {
+        var moved = false
+        for i in 0..<count where tracks[i].isLive {
+            var sequence = tracks[i].durable
+            while sequence < tracks[i].appended, tracks[i].indexes[Self.ring(sequence + 1)] <= index { sequence += 1 }
+            moved = moved || sequence != tracks[i].durable
+            tracks[i].durable = sequence
+        }
+        return moved
+    }
+
+    /// The durable snapshot reaches `position`: everything up to it counts as held.
+    mutating func rebase(_ lane: ReplicaID, to position: Position, committed: Position) {
+        guard !position.isEmpty, let i = open(lane, position.generation, committed: committed) else { return }
+        tracks[i].base = max(tracks[i].base, position.sequence)
+        guard tracks[i].appended < position.sequence else { return }
+        tracks[i].appended = position.sequence
+        tracks[i].durable = position.sequence
+        tracks[i].wanted = max(tracks[i].wanted, position.sequence)
+        tracks[i].digests[Self.ring(position.sequence)] = position.digest
+    }
+
+    package enum Possession: Equatable {
+        case held, lacking
+        case conflicting(lane: Int)
+    }
+
+    /// Whether the log holds every batch that the cut covers (PROTOCOL §4 ◆, judged batch by batch within each
+    /// generation). Positions that the durable snapshot reaches or passes count as held; so do those of a generation
+    /// that the committed cut has passed, since such a position has no effect.
+    package func possesses(_ cut: Cut, snapshot: Cut, committed: Cut) -> Possession {
+        var result = Possession.held
+        for lane in 0..<members {
+            let position = cut[lane]
+            if position.isEmpty || position <= snapshot[lane] || position.generation < committed[lane].generation {
+                continue
+            }
+            guard let i = find(ReplicaID(lane), position.generation), tracks[i].appended >= position.sequence else {
+                result = .lacking
+                continue
+            }
+            if tracks[i].appended - position.sequence < Self.span,
+                digest(i, at: position.sequence) != position.digest
+            {
+                return .conflicting(lane: lane)
+            }
+        }
+        return result
+    }
+}

@@ -1,0 +1,61 @@
+// What a candidate has heard in phase 1 of its ballot (PROTOCOL §4, §6).
+
+/// The promises of one ballot. All votes are classic so far, so per slot the vote of the highest (ballot, half) is the
+/// pick: section 6 reduces to it.
+struct Candidacy: ~Copyable {
+    private(set) var ballot = Ballot.none
+    private(set) var from: UInt64 = 1
+    private(set) var startedAt: UInt64 = 0
+    /// Members whose whole answer has arrived.
+    private(set) var promised = MemberSet()
+    /// The highest commit index in the answers: up to there entries are learnt, not picked (◆).
+    private(set) var commitIndex: UInt64 = 0
+    /// The highest slot with a vote in the answers.
+    private(set) var highestVoted: UInt64 = 0
+    private let picks: SlotRing<VoteRecord>
+    private var parts = InlineArray<16, UInt64>(repeating: 0)
+    private let members: Int
+
+    init(members: Int) {
+        self.members = members
+        picks = SlotRing(capacity: Limits.votingWindowSlots * 2, repeating: VoteRecord())
+    }
+
+    mutating func begin(_ ballot: Ballot, from: UInt64, now: UInt64) {
+        self.ballot = ballot
+        self.from = from
+        startedAt = now
+        promised = MemberSet()
+        commitIndex = 0
+        highestVoted = 0
+        parts = InlineArray(repeating: 0)
+    }
+
+    /// A vote that some acceptor of the promise set reported.
+    mutating func saw(_ vote: ReportedVote) {
+        guard vote.slot >= from, vote.ballot < ballot else { return }
+        highestVoted = max(highestVoted, vote.slot)
+        let cell = picks[vote.slot]
+        // A cell of an earlier candidacy is told by its ballot's rank. Where two slots of this one share a cell, the
+        // lower lies a lap below a vote, hence below some answer's commit index, and will be learnt, not picked.
+        if cell.index == ballot.rank {
+            guard cell.slot <= vote.slot else { return }
+            if cell.slot == vote.slot, (cell.ballot, cell.half) >= (vote.ballot, vote.half) { return }
+        }
+        picks[vote.slot] = VoteRecord(
+            slot: vote.slot, ballot: vote.ballot, half: vote.half, entry: vote.entry, index: ballot.rank)
+    }
+
+    /// One datagram of an answer; complete when all its parts have come.
+    mutating func answered(_ header: PromiseHeader, by member: ReplicaID) {
+        commitIndex = max(commitIndex, header.commitIndex)
+        parts[member.index] |= 1 << UInt64(header.part)
+        if parts[member.index].nonzeroBitCount == Int(header.parts) { promised.insert(member) }
+    }
+
+    /// The entry to propose for a slot: that of the highest vote; nothing, where nobody voted (PROTOCOL §6 ◆).
+    func pick(_ slot: UInt64) -> Entry {
+        let cell = picks[slot]
+        return cell.slot == slot && cell.index == ballot.rank ? cell.entry : .nothing
+    }
+}

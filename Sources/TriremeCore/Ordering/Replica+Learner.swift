@@ -1,0 +1,221 @@
+// The learner: which slots are decided, and fetching what was missed (PROTOCOL §4 decide, §8).
+
+extension Replica {
+    /// A member's account of itself.
+    mutating func received(_ status: Status, from: ReplicaID) {
+        let peer = peers + from.index
+        guard peer.pointee.status.number < status.number, status.epoch == configuration.epoch else { return }
+        peer.pointee.status = status
+        peer.pointee.heardAt = now
+        note(status.votes, of: peer)
+        saw(status.promise)
+        if !status.sequencing.isNone, status.sequencing.owner == from {
+            saw(status.sequencing)
+            heardSequencer(status.sequencing)
+            if status.sequencing == currentBallot {
+                proposedFirst = status.firstProposed
+                proposedLast = max(proposedLast, status.lastProposed)
+            }
+        }
+        if status.sentSequence > 0 {
+            lanes.want(from, status.number.generation, status.sentSequence, committed: committed[from.index])
+        }
+        for lane in 0..<members where !status.received[lane].isEmpty && lane != me.index {
+            let position = status.received[lane]
+            lanes.want(ReplicaID(lane), position.generation, position.sequence, committed: committed[lane])
+        }
+        if suspectedAt != nil, status.echoes[me.index] >= suspicionNumber { peer.pointee.echoedSuspicionAt = now }
+        if status.flags.contains(.wantsEcho) { statusDue(in: 0) }
+        decide()
+    }
+
+    /// A vote once reported stays a fact: runs under one ballot are joined where they touch.
+    private func note(_ run: VoteRun, of peer: UnsafeMutablePointer<Peer>) {
+        guard !run.isEmpty else { return }
+        let known = peer.pointee.votes
+        if known.ballot == run.ballot, run.first <= known.last + 1, known.first <= run.last + 1 {
+            peer.pointee.votes.first = min(known.first, run.first)
+            peer.pointee.votes.last = max(known.last, run.last)
+        } else if known.ballot < run.ballot || (known.ballot == run.ballot && known.last < run.last) {
+            peer.pointee.votes = run
+        }
+    }
+
+    /// Decides slots in order, as far as a `Q2` reports votes under one ballot whose proposal is known (PROTOCOL §4 ◆).
+    mutating func decide() {
+        while canCommit {
+            let slot = commitIndex + 1
+            let proposal = proposals[slot]
+            guard proposal.slot == slot, !proposal.ballot.isNone else { return }
+            var voters = MemberSet()
+            for member in 0..<members where member != me.index {
+                let run = peers[member].votes
+                if run.ballot == proposal.ballot, run.contains(slot) { voters.insert(ReplicaID(member)) }
+            }
+            // This replica's own vote counts when it is durable, as anybody's (◆).
+            if votingBallot == proposal.ballot, runFirst <= slot, slot <= runDurable { voters.insert(me) }
+            guard configuration.quorums.isClassic(voters) else { return }
+            commit(slot, proposal.entry)
+        }
+    }
+
+    /// Neither execution nor the notes in the log may fall so far behind that entries they need are forgotten.
+    private var canCommit: Bool {
+        commitIndex - executor.slot < history.capacity / 2
+            && commitIndex - noted < UInt64(Limits.votingWindowSlots) / 2
+    }
+
+    private mutating func commit(_ slot: UInt64, _ entry: Entry) {
+        precondition(slot == commitIndex + 1)
+        history.store(slot, entry)
+        commitIndex = slot
+        if slot - oldestEntry >= history.capacity { oldestEntry = slot - history.capacity + 1 }
+        if entry.kind == .cut {
+            committed.join(entry.cut)
+            want(entry.cut)
+        }
+        lastCommitAt = now
+        pendingSince = nil
+        fetch.progressed(now: now)
+        failures = 0
+        statusDue(in: timing.coalesceNanoseconds)
+    }
+
+    /// Notes in the log, lazily, that slots are decided, with the entries where this replica's votes differ
+    /// (PROTOCOL §8). A restart trusts it.
+    mutating func noteDecided(into effects: inout Effects) {
+        guard commitIndex > noted else {
+            notedAt = now
+            return
+        }
+        guard commitIndex - noted >= 64 || now - notedAt >= timing.decidedNoteNanoseconds else { return }
+        let first = noted + 1
+        let last = min(commitIndex, noted + 64)
+        for slot in first...last {
+            guard let entry = history.entry(slot) else { preconditionFailure("a decided entry is forgotten unnoted") }
+            let vote = votes[slot]
+            if vote.slot == slot, vote.entry == entry { continue }
+            _ = append(.decidedEntry(slot: slot, entry: entry), into: &effects)
+        }
+        _ = append(.decided(first: first, last: last), into: &effects)
+        noted = last
+        notedAt = now
+    }
+
+    /// The decided entry of a slot, if it is still known.
+    package func decidedEntry(_ slot: UInt64) -> Entry? {
+        slot <= commitIndex && slot >= oldestEntry ? history.entry(slot) : nil
+    }
+
+    // MARK: Asking for entries
+
+    /// The slots that others know and this replica does not, if any.
+    private func missing() -> (first: UInt64, last: UInt64)? {
+        var decided: UInt64 = 0
+        for member in 0..<members where member != me.index {
+            decided = max(decided, peers[member].status.commitIndex)
+        }
+        let target = max(decided, role == .sequencer ? 0 : proposedLast)
+        var slot = commitIndex + 1
+        guard slot <= target, canCommit else { return nil }
+        // Decided by others, and this replica holds the proposal: votes may just be late. It asks from there on all the same,
+        // since the wait before asking is longer than that.
+        if decided < slot {
+            while slot <= target, slot < commitIndex + 256, proposals[slot].slot == slot { slot += 1 }
+            guard slot <= target else { return nil }
+        }
+        return (slot, min(target, slot + 127))
+    }
+
+    /// Asks for what is missing: a holder of decided entries, or the sequencer (PROTOCOL §3.4).
+    mutating func ask(into effects: inout Effects) {
+        guard let gap = missing() else {
+            fetch.stop()
+            return
+        }
+        fetch.start(now: now, after: timing.retryNanoseconds / 4 + random.below(timing.retryNanoseconds / 4))
+        guard fetch.isDue(now) else { return }
+        guard let target = holder(of: gap.first) else { return }
+        effects.add(.immediate(.entryRequest(EntryRequest(first: gap.first, last: gap.last)), .one(target)))
+        fetch.asked(now: now, wait: timing.retryNanoseconds)
+    }
+
+    /// Somebody who can give the slot: in turn, those that have it decided; else the sequencer, or any voter for it.
+    private mutating func holder(of slot: UInt64) -> ReplicaID? {
+        var candidates = MemberSet()
+        var ahead = false
+        for member in 0..<members where member != me.index {
+            let status = peers[member].status
+            guard status.commitIndex >= slot else { continue }
+            ahead = true
+            if status.oldestEntry <= slot { candidates.insert(ReplicaID(member)) }
+        }
+        isStranded = ahead && candidates.bits == 0
+        if !ahead {
+            if currentBallot.owner != me, fetch.attempts % 2 == 0 { return currentBallot.owner }
+            for member in 0..<members where member != me.index && peers[member].votes.contains(slot) {
+                candidates.insert(ReplicaID(member))
+            }
+            if candidates.bits == 0, currentBallot.owner != me { return currentBallot.owner }
+        }
+        guard candidates.count > 0 else { return nil }
+        var skip = Int(random.below(UInt64(candidates.count)))
+        for member in 0..<members where candidates.contains(ReplicaID(member)) {
+            if skip == 0 { return ReplicaID(member) }
+            skip -= 1
+        }
+        return nil
+    }
+
+    /// Most datagrams of entries that one request brings.
+    private static var burst: Int { 8 }
+
+    mutating func received(_ request: EntryRequest, from: ReplicaID, into effects: inout Effects) {
+        var slot = max(request.first, oldestEntry)
+        let last = min(request.last, request.first + 127)
+        guard slot == request.first, slot <= last else { return }
+        let perDatagram = EntriesHeader.perDatagram(members: members)
+        for _ in 0..<Self.burst where slot <= min(last, commitIndex) {
+            let count = min(perDatagram, Int(min(last, commitIndex) - slot) + 1)
+            effects.add(.immediate(.entries(first: slot, count: count), .one(from)))
+            slot += UInt64(count)
+        }
+        // Proposals that are not decided here: whoever has one may pass it on, it is the same proposal.
+        guard slot > commitIndex else { return }
+        for _ in 0..<32 where slot <= last {
+            let proposal = proposals[slot]
+            if proposal.slot == slot, proposal.ballot == currentBallot, proposedFirst <= slot {
+                effects.add(
+                    .immediate(
+                        .propose(
+                            Propose(ballot: proposal.ballot, slot: slot, first: proposedFirst, entry: proposal.entry)),
+                        .one(from)))
+            }
+            slot += 1
+        }
+    }
+
+    package func encodeEntries(first: UInt64, count: Int, into w: inout WireWriter) {
+        EntriesHeader(first: first, count: UInt8(count)).encode(into: &w)
+        for slot in first..<first + UInt64(count) {
+            guard let entry = decidedEntry(slot) else { preconditionFailure("an entry was promised and is forgotten") }
+            w.put(entry, members: members)
+        }
+    }
+
+    mutating func receivedEntries(_ body: UnsafeRawBufferPointer) {
+        var r = WireReader(body)
+        guard let header = EntriesHeader.decode(&r) else { return }
+        for slot in header.first..<header.first + UInt64(header.count) {
+            let entry = r.takeEntry(members: members)
+            guard !r.failed else { return }
+            if slot == commitIndex + 1, canCommit {
+                commit(slot, entry)
+            } else if slot <= commitIndex, let known = decidedEntry(slot), known != entry {
+                fatal =
+                    "slot \(slot) was decided twice with different entries: agreement is broken; stop and report this"
+                return
+            }
+        }
+    }
+}

@@ -1,0 +1,98 @@
+// Rebuilding the core from the log, in stream order, before anything is sent (PROTOCOL §9).
+
+extension Replica {
+    /// The durable snapshot that the superblock names: execution goes on after it. First of all, if there is one.
+    package mutating func recover(snapshotSlot slot: UInt64, cut: Cut) {
+        precondition(commitIndex == 0 && appended == 0)
+        snapshotSlot = slot
+        snapshotCut = cut
+        commitIndex = slot
+        committed = cut
+        noted = slot
+        oldestEntry = slot + 1
+        nextVote = slot + 1
+        runFirst = slot + 1
+        runDurable = slot
+        highestVoted = slot
+        executor = Executor(
+            members: members, timestampStep: timing.timestampStepMicroseconds, slot: slot, cut: cut)
+        for lane in 0..<members { lanes.rebase(ReplicaID(lane), to: cut[lane], committed: cut[lane]) }
+    }
+
+    /// A batch that the log holds. Those that the snapshot covers, or whose generation it has passed, are of no more use to
+    /// the core. Returns whether it was taken.
+    package mutating func recover(_ batch: BatchDescriptor) -> Bool {
+        let committed = committed[batch.lane.index]
+        guard
+            lanes.arriving(batch.lane, batch.generation, batch.sequence, committed: committed) == .next
+                || isRecoverable(batch)
+        else { return false }
+        lanes.append(batch, index: 0, committed: committed)
+        return true
+    }
+
+    /// During recovery a lane may be longer than its span: it was decided as it grew.
+    private func isRecoverable(_ batch: BatchDescriptor) -> Bool {
+        guard let track = lanes.track(batch.lane, batch.generation) else { return false }
+        return batch.sequence == track.appended + 1
+    }
+
+    package mutating func recover(_ item: LogItem) {
+        switch item {
+        case .promise(let ballot):
+            promise = max(promise, ballot)
+        case .vote(let slot, let ballot, let half, let entry):
+            promise = max(promise, ballot)
+            guard slot > snapshotSlot else { return }
+            highestVoted = max(highestVoted, slot)
+            votes[slot] = VoteRecord(slot: slot, ballot: ballot, half: half, entry: entry, index: 0)
+        case .decidedEntry(let slot, let entry):
+            guard slot > commitIndex else { return }
+            proposals[slot] = ProposalRecord(slot: slot, ballot: .none, entry: entry)
+        case .decided(let first, let last):
+            for slot in first...max(first, last) where slot == commitIndex + 1 {
+                let noted = proposals[slot]
+                let vote = votes[slot]
+                if noted.slot == slot, noted.ballot.isNone {
+                    recoverCommit(slot, noted.entry)
+                } else if vote.slot == slot {
+                    recoverCommit(slot, vote.entry)
+                } else {
+                    return
+                }
+            }
+        }
+    }
+
+    private mutating func recoverCommit(_ slot: UInt64, _ entry: Entry) {
+        history.store(slot, entry)
+        commitIndex = slot
+        noted = slot
+        if slot - oldestEntry >= history.capacity { oldestEntry = slot - history.capacity + 1 }
+        if entry.kind == .cut { committed.join(entry.cut) }
+    }
+
+    /// The log is read: resumes the run of votes, so that votes that were reported stay reported.
+    package mutating func finishRecovery() {
+        currentBallot = promise
+        _ = lanes.advanceDurable(0)
+        let last = votes[highestVoted]
+        votingBallot = last.slot == highestVoted ? last.ballot : .none
+        nextVote = max(highestVoted, snapshotSlot) + 1
+        runFirst = nextVote
+        runDurable = nextVote - 1
+        guard !votingBallot.isNone else { return }
+        let lowest = max(snapshotSlot + 1, nextVote > 512 ? nextVote - 512 : 1)
+        while runFirst > lowest, votes[runFirst - 1].slot == runFirst - 1, votes[runFirst - 1].ballot == votingBallot {
+            runFirst -= 1
+        }
+        // Votes for undecided slots name batches that others may have to give again.
+        if commitIndex < highestVoted {
+            for slot in commitIndex + 1...highestVoted where votes[slot].slot == slot {
+                // A vote knows the proposal that it was cast for.
+                proposals[slot] = ProposalRecord(slot: slot, ballot: votes[slot].ballot, entry: votes[slot].entry)
+                if votes[slot].entry.kind == .cut { want(votes[slot].entry.cut) }
+            }
+        }
+    }
+}

@@ -1,0 +1,65 @@
+// When a status is due, and what it says (PROTOCOL §3.3).
+
+extension Replica {
+    /// A status shall leave within `wait` from now; 0 means with this turn.
+    mutating func statusDue(in wait: UInt64) { statusDueAt = min(statusDueAt, now + wait) }
+
+    /// Whether one is due. The engine then takes it with ``takeStatus()`` and multicasts it.
+    package var isStatusDue: Bool { statusDueAt <= now }
+
+    /// When the core wants the next tick at the latest.
+    package var nextDue: UInt64 {
+        var due = min(statusDueAt, lastStatusAt + timing.heartbeatNanoseconds)
+        if let at = fetch.dueAt { due = min(due, max(at, now + 100_000)) }
+        if role == .candidate || role == .learning { due = min(due, now + timing.retryNanoseconds) }
+        return due
+    }
+
+    /// The status of this moment. Everything in it that binds is durable (PROTOCOL §2 ◆, §4 ◆).
+    package mutating func takeStatus() -> Status {
+        statusCounter += 1
+        lastStatusAt = now
+        statusDueAt = .max
+        var status = Status()
+        status.number = StatusNumber(generation, statusCounter)
+        status.epoch = configuration.epoch
+        status.promise = promiseIndex <= durable ? promise : .none
+        status.highestVoted = highestVoted
+        status.commitIndex = commitIndex
+        status.oldestEntry = oldestEntry
+        status.sentSequence = sentSequence
+        status.waitedForData = waitedForData
+        status.released = released
+        if !isForgetful, runDurable >= runFirst {
+            status.votes = VoteRun(ballot: votingBallot, first: runFirst, last: runDurable)
+        }
+        if isForgetful { status.flags.insert(.observes) }
+        if suspectedAt != nil {
+            status.flags.formUnion([.suspects, .wantsEcho])
+            status.suspected = currentBallot
+        }
+        if role == .sequencer {
+            status.sequencing = currentBallot
+            status.firstProposed = sequencing.firstSlot
+            status.lastProposed = sequencing.nextSlot - 1
+        }
+        for lane in 0..<members {
+            status.received[lane] = lanes.received(ReplicaID(lane))
+            status.durable[lane] = lanes.durable(ReplicaID(lane))
+            // A forgetful replica echoes nothing (PROTOCOL §9 ◆).
+            if lane != me.index, !isForgetful { status.echoes[lane] = peers[lane].status.number }
+        }
+        return status
+    }
+
+    /// What another member last said of itself.
+    package func status(of member: ReplicaID) -> Status { peers[member.index].status }
+    package func heardAt(_ member: ReplicaID) -> UInt64 { peers[member.index].heardAt }
+
+    /// What is executed next (PROTOCOL §5); nil until the next slot is decided.
+    package mutating func nextExecution() -> ExecutionStep? {
+        let slot = executor.slot + 1
+        let commitIndex = commitIndex
+        return executor.pull { slot <= commitIndex ? history.entry(slot) : nil }
+    }
+}

@@ -1,0 +1,224 @@
+// The core of one replica: an event in, effects out (ARCHITECTURE, principle 1). Owned by the reactor thread, or by the
+// simulator; deterministic, without I/O, clocks or allocation after start.
+
+/// What is known of another member.
+struct Peer {
+    var status = Status()
+    /// Its votes as facts: unions of the runs that it reported under one ballot (PROTOCOL §3.3).
+    var votes = VoteRun.none
+    var heardAt: UInt64 = 0
+    /// When it last echoed a status that this replica sent since it began to suspect, if it did.
+    var echoedSuspicionAt: UInt64?
+}
+
+/// A vote of this replica.
+struct VoteRecord {
+    var slot: UInt64 = 0
+    var ballot = Ballot.none
+    var half = Half.classic
+    var entry = Entry.nothing
+    var index: LogIndex = 0
+}
+
+/// The proposal of the highest ballot that was seen for a slot. During recovery, a decided entry (ballot none).
+struct ProposalRecord {
+    var slot: UInt64 = 0
+    var ballot = Ballot.none
+    var entry = Entry.nothing
+}
+
+package enum Role: Equatable, Sendable {
+    case follower
+    /// Waits for promises from a `Q1`; `from` as in its prepare.
+    case candidate
+    /// Has a `Q1`; learns what that showed to be decided before it proposes.
+    case learning
+    case sequencer
+}
+
+package struct Replica: ~Copyable {
+    package let configuration: CoreConfiguration
+    package let generation: Generation
+    var members: Int { configuration.members }
+    var me: ReplicaID { configuration.me }
+    var timing: Timing { configuration.timing }
+
+    // Time and chance.
+    package internal(set) var now: UInt64 = 0
+    var wallClock: UInt64 = 0
+    var random: CoreRandom
+
+    // The log: how much was appended, how much is durable.
+    package internal(set) var appended: LogIndex = 0
+    package internal(set) var durable: LogIndex = 0
+
+    package internal(set) var lanes: Lanes
+    let peers: UnsafeMutablePointer<Peer>
+
+    // Acceptor (Ordering/Replica+Acceptor.swift).
+    package internal(set) var promise = Ballot.none
+    var promiseIndex: LogIndex = 0
+    let votes: SlotRing<VoteRecord>
+    let proposals: SlotRing<ProposalRecord>
+    /// The ballot voted in, the next slot to vote for in it, and the unbroken run of votes so far.
+    var votingBallot = Ballot.none
+    var nextVote: UInt64 = 1
+    var runFirst: UInt64 = 1
+    var runDurable: UInt64 = 0
+    package internal(set) var highestVoted: UInt64 = 0
+    package internal(set) var waitedForData: UInt32 = 0
+    var waitingSlot: UInt64 = 0
+    /// A forgetful replica promises, votes, vows and echoes nothing (PROTOCOL §9 ◆).
+    package internal(set) var isForgetful: Bool
+
+    // Learner (Ordering/Replica+Learner.swift).
+    package internal(set) var commitIndex: UInt64 = 0
+    /// `C(commitIndex)` without the timestamp's step bound: what is decided, not what was executed.
+    package internal(set) var committed = Cut()
+    let history: EntryHistory
+    package internal(set) var oldestEntry: UInt64 = 1
+    var lastCommitAt: UInt64 = 0
+    /// Slots up to here are noted in the log as decided.
+    var noted: UInt64 = 0
+    var notedAt: UInt64 = 0
+    var fetch = Retry()
+    /// Set while nobody has the entries that this replica lacks any more (PROTOCOL §8).
+    package internal(set) var isStranded = false
+
+    // Snapshot.
+    package internal(set) var snapshotSlot: UInt64 = 0
+    package internal(set) var snapshotCut = Cut()
+
+    // Election and sequencing (Ordering/Replica+Election.swift, Replica+Sequencer.swift).
+    package internal(set) var role = Role.follower
+    /// The highest ballot seen, whoever owns it.
+    package internal(set) var currentBallot = Ballot.none
+    var heardSequencerAt: UInt64 = 0
+    /// First and last slot that the owner of `currentBallot` is known to have proposed.
+    var proposedFirst: UInt64 = 1
+    var proposedLast: UInt64 = 0
+    var suspectedAt: UInt64?
+    var suspicionNumber = StatusNumber.none
+    var electionWait: UInt64 = 0
+    var failures: UInt32 = 0
+    var pendingSince: UInt64?
+    var candidacy: Candidacy
+    var sequencing = Sequencing()
+
+    // Execution.
+    package internal(set) var executor: Executor
+
+    // Status (Replica+Status.swift).
+    var statusCounter: UInt64 = 0
+    package internal(set) var statusDueAt: UInt64 = 0
+    var lastStatusAt: UInt64 = 0
+    /// The highest sequence sent on this replica's own lane; the engine sets it.
+    package var sentSequence: UInt64 = 0
+    /// Per lane, how far batches were executed and their buffers given back; the engine sets it.
+    package var released = InlineArray<16, UInt64>(repeating: 0)
+
+    /// A finding that ends the replica: two contents under one name, or a decided entry that differs.
+    package internal(set) var fatal: String?
+
+    /// - Parameters:
+    ///   - generation: of this start; durable already, above all earlier ones (PROTOCOL §2 ◆).
+    ///   - seed: of the random waits.
+    package init(_ configuration: CoreConfiguration, generation: Generation, isForgetful: Bool = false, seed: UInt64) {
+        self.configuration = configuration
+        self.generation = generation
+        self.isForgetful = isForgetful
+        random = CoreRandom(seed: seed)
+        lanes = Lanes(members: configuration.members)
+        peers = .allocate(capacity: configuration.members)
+        peers.initialize(repeating: Peer(), count: configuration.members)
+        votes = SlotRing(capacity: Limits.votingWindowSlots, repeating: VoteRecord())
+        proposals = SlotRing(capacity: Limits.votingWindowSlots, repeating: ProposalRecord())
+        history = EntryHistory(slots: configuration.entryHistorySlots, members: configuration.members)
+        candidacy = Candidacy(members: configuration.members)
+        executor = Executor(
+            members: configuration.members, timestampStep: configuration.timing.timestampStepMicroseconds)
+    }
+    deinit { peers.deallocate() }
+
+    /// Takes one event and adds what has to be done to `effects`, in order.
+    package mutating func step(_ event: Event, into effects: inout Effects) {
+        switch event {
+        case .tick(let now, let wallClock):
+            self.now = now
+            self.wallClock = wallClock
+            tick(into: &effects)
+        case .appended(let batch):
+            appended += 1
+            lanes.append(batch, index: appended, committed: committed[batch.lane.index])
+            statusDue(in: timing.coalesceNanoseconds)
+        case .message(let kind, let from, let body):
+            receive(kind, from: from, body, into: &effects)
+        case .durable(let index):
+            advanceDurable(index)
+            decide()
+        case .snapshotDurable(let slot, let cut):
+            tookSnapshot(slot: slot, cut: cut, into: &effects)
+        case .handOver(let successor):
+            sequencing.successor = role == .sequencer && successor != me ? successor : nil
+        }
+    }
+
+    /// What a turn does after its events were taken: vote, decide, propose. Kept apart from ``step(_:into:)`` so that one
+    /// turn's batches are covered by one cut and one page of votes.
+    package mutating func endTurn(into effects: inout Effects) {
+        propose(into: &effects)
+        vote(into: &effects)
+        decide()
+        noteDecided(into: &effects)
+        ask(into: &effects)
+    }
+
+    mutating func append(_ item: LogItem, into effects: inout Effects) -> LogIndex {
+        effects.add(.append(item))
+        appended += 1
+        return appended
+    }
+
+    private mutating func receive(
+        _ kind: DatagramKind, from: ReplicaID, _ body: UnsafeRawBufferPointer, into effects: inout Effects
+    ) {
+        guard from.index < members, from != me else { return }
+        switch kind {
+        case .status: if let status = Status.decode(body, members: members) { received(status, from: from) }
+        case .propose: if let proposal = Propose.decode(body, members: members) { received(proposal, from: from) }
+        case .prepare:
+            if let prepare = Prepare.decode(body, members: members) { received(prepare, from: from, into: &effects) }
+        case .promise: receivedPromise(body, from: from)
+        case .reject: if let reject = Reject.decode(body, members: members) { saw(reject.promise) }
+        case .entryRequest:
+            if let request = EntryRequest.decode(body) { received(request, from: from, into: &effects) }
+        case .entries: receivedEntries(body)
+        case .handOver:
+            if let handOver = HandOver.decode(body, members: members) { received(handOver, into: &effects) }
+        case .batch, .fragment, .probe, .probeReply, .repair: break
+        }
+    }
+
+    private mutating func advanceDurable(_ index: LogIndex) {
+        precondition(index <= appended, "the log claims to hold what was never appended")
+        guard index > durable else { return }
+        durable = index
+        if lanes.advanceDurable(index) { statusDue(in: timing.coalesceNanoseconds) }
+        while runDurable + 1 < nextVote, votes[runDurable + 1].slot == runDurable + 1,
+            votes[runDurable + 1].index <= index
+        {
+            runDurable += 1
+            statusDue(in: 0)
+        }
+    }
+
+    private mutating func tookSnapshot(slot: UInt64, cut: Cut, into effects: inout Effects) {
+        precondition(slot <= commitIndex, "a snapshot of a slot that is not known to be decided")
+        guard slot > snapshotSlot else { return }
+        snapshotSlot = slot
+        snapshotCut = cut
+        for lane in 0..<members { lanes.rebase(ReplicaID(lane), to: cut[lane], committed: committed[lane]) }
+        // The segments that hold the promise may go now: it is carried forward first (PROTOCOL §8 ◆).
+        if !promise.isNone { promiseIndex = append(.promise(promise), into: &effects) }
+    }
+}
