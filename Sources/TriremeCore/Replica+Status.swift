@@ -29,7 +29,6 @@ extension Replica {
         status.oldestEntry = oldestEntry
         status.sentSequence = sentSequence
         status.waitedForData = waitedForData
-        status.released = released
         if !isForgetful, runDurable >= runFirst {
             status.votes = VoteRun(ballot: votingBallot, first: runFirst, last: runDurable)
         }
@@ -46,10 +45,20 @@ extension Replica {
         for lane in 0..<members {
             status.received[lane] = lanes.received(ReplicaID(lane))
             status.durable[lane] = lanes.durable(ReplicaID(lane))
+            let executed = executor.cut[lane]
+            status.released[lane] = executed.generation == status.received[lane].generation ? executed.sequence : 0
             // A forgetful replica echoes nothing (PROTOCOL §9 ◆).
             if lane != me.index, !isForgetful { status.echoes[lane] = peers[lane].status.number }
         }
         return status
+    }
+
+    /// A random wait below `bound` nanoseconds, from the core's seed.
+    package mutating func randomWait(_ bound: UInt64) -> UInt64 { random.below(bound) }
+
+    /// A batch of this name exists somewhere: it will be asked for.
+    package mutating func noteWanted(_ lane: ReplicaID, _ generation: Generation, _ sequence: UInt64) {
+        lanes.want(lane, generation, sequence, committed: committed[lane.index])
     }
 
     /// What another member last said of itself.

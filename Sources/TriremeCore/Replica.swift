@@ -114,8 +114,6 @@ package struct Replica: ~Copyable {
     var lastStatusAt: UInt64 = 0
     /// The highest sequence sent on this replica's own lane; the engine sets it.
     package var sentSequence: UInt64 = 0
-    /// Per lane, how far batches were executed and their buffers given back; the engine sets it.
-    package var released = InlineArray<16, UInt64>(repeating: 0)
 
     /// A finding that ends the replica: two contents under one name, or a decided entry that differs.
     package internal(set) var fatal: String?

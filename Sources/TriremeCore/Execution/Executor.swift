@@ -27,6 +27,9 @@ package struct Executor {
         self.cut = cut
     }
 
+    /// Whether everything of ``slot`` was handed out and nothing of the next one.
+    package var isBetweenSlots: Bool { next == nil }
+
     /// `C(s)` from `C(s − 1)`: the join, with a timestamp that never falls and rises by a bounded step; the first one
     /// is taken as it is.
     static func advance(_ cut: Cut, with entry: Entry, step: UInt64) -> Cut {
