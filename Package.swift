@@ -10,5 +10,10 @@ let package = Package(
         .target(name: "TriremeCore", swiftSettings: settings),
         .target(name: "TriremeStorage", dependencies: ["TriremeCore"], swiftSettings: settings),
         .target(name: "TriremeTransport", dependencies: ["TriremeCore"], swiftSettings: settings),
+        .target(name: "Trireme", dependencies: ["TriremeCore"], swiftSettings: settings),
+        .target(name: "CTriremePlaceholder"),
+        .target(name: "TriremeBench", dependencies: ["CTriremePlaceholder", "Trireme"], swiftSettings: settings),
+        .testTarget(name: "TriremeTests", dependencies: ["Trireme"], swiftSettings: settings),
+        .testTarget(name: "TriremeBenchTests", dependencies: ["Trireme", "TriremeBench"], swiftSettings: settings),
     ]
 )
