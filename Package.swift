@@ -15,5 +15,9 @@ let package = Package(
         .target(name: "TriremeBench", dependencies: ["CTriremePlaceholder", "Trireme"], swiftSettings: settings),
         .testTarget(name: "TriremeTests", dependencies: ["Trireme"], swiftSettings: settings),
         .testTarget(name: "TriremeBenchTests", dependencies: ["Trireme", "TriremeBench"], swiftSettings: settings),
+        .target(
+            name: "TriremeSimulator", dependencies: ["TriremeCore", "TriremeStorage", "TriremeTransport"],
+            swiftSettings: settings),
+        .testTarget(name: "TriremeSimulatorTests", dependencies: ["TriremeSimulator"], swiftSettings: settings),
     ]
 )

@@ -1,0 +1,40 @@
+// One entry per slot: what any replica ever held decided is what all hold decided, through every crash (PROTOCOL §12).
+import TriremeCore
+
+package final class DecidedEntries {
+    private let referee: Referee
+    private var entries: [Entry] = []
+    private var firstBy: [ReplicaID] = []
+
+    package init(referee: Referee) { self.referee = referee }
+    /// Slots 1 … this are known to be decided.
+    package var highest: UInt64 { UInt64(entries.count) }
+    package func entry(_ slot: UInt64) -> Entry { entries[Int(slot - 1)] }
+
+    /// `replica` holds `entry` decided in `slot`. Slots come in order from each replica.
+    package func decided(_ entry: Entry, slot: UInt64, by replica: ReplicaID) {
+        if slot == highest + 1 {
+            entries.append(entry)
+            firstBy.append(replica)
+            return
+        }
+        guard slot <= highest else {
+            referee.report("replica \(replica) holds slot \(slot) decided, but nobody holds slot \(highest + 1) decided")
+            return
+        }
+        let known = entries[Int(slot - 1)]
+        referee.demand(
+            known == entry,
+            "slot \(slot) is decided twice: \(Self.describe(known)) at replica \(firstBy[Int(slot - 1)]), "
+                + "\(Self.describe(entry)) at replica \(replica)")
+    }
+    package static func describe(_ entry: Entry) -> String {
+        switch entry.kind {
+        case .nothing: return "nothing"
+        case .configuration: return "a configuration"
+        case .cut:
+            let lanes = (0..<Limits.members).filter { !entry.cut[$0].isEmpty }
+            return "cut [" + lanes.map { "\($0)/\(entry.cut[$0])" }.joined(separator: " ") + "] at \(entry.cut.timestamp)"
+        }
+    }
+}

@@ -1,0 +1,103 @@
+// `trireme simulate`: many seeds, one summary, an exit code. The command line only parses and calls this.
+import Dispatch
+import Synchronization
+import TriremeCore
+
+package struct SimulationSummary: Sendable {
+    package var seeds = 0
+    package var events = 0
+    package var seconds = 0.0
+    package var situations = Situations()
+    package var violations: [Violation] = []
+    package init() {}
+
+    package mutating func add(_ run: RunResult) {
+        seeds += 1
+        events += run.events
+        situations.add(run.situations)
+        if let violation = run.violation { violations.append(violation) }
+    }
+    package var lines: [String] {
+        let rate = seconds > 0 ? Int(Double(events) / seconds) : 0
+        let s = situations
+        return [
+            "\(seeds) seeds, \(events) events, \(rate) events/s, \(violations.count) violations",
+            "commands executed \(s.executed), acknowledged \(s.acknowledged), batches \(s.batches), slots \(s.slots)",
+            "elections \(s.elections), crashes \(s.crashes) (of all \(s.crashesOfAll), while starting \(s.refusedStarts)), "
+                + "torn writes \(s.tornWrites), partitions \(s.partitions)",
+            "repairs \(s.repairs), catch-ups \(s.catchUps), snapshots \(s.snapshots), restored \(s.restores), "
+                + "stranded \(s.stranded)",
+        ]
+    }
+}
+
+extension Situations {
+    package mutating func add(_ other: Situations) {
+        elections += other.elections
+        crashes += other.crashes
+        crashesOfAll += other.crashesOfAll
+        refusedStarts += other.refusedStarts
+        tornWrites += other.tornWrites
+        repairs += other.repairs
+        snapshots += other.snapshots
+        restores += other.restores
+        catchUps += other.catchUps
+        stranded += other.stranded
+        partitions += other.partitions
+        batches += other.batches
+        executed += other.executed
+        acknowledged += other.acknowledged
+        slots += other.slots
+    }
+}
+
+package enum SimulatorCommand {
+    /// Runs `seeds` seeds from `firstSeed` on, on `jobs` threads, until the first violation unless `keepGoing`.
+    package static func simulate(
+        seeds: Int, firstSeed: UInt64, jobs: Int = 1, keepGoing: Bool = false,
+        scenario: @escaping @Sendable (UInt64) -> Scenario = Scenario.standard(seed:),
+        factory: @escaping @Sendable (Birth) throws -> any Participant
+    ) -> SimulationSummary {
+        let clock = ContinuousClock()
+        let start = clock.now
+        let summary = Mutex(SimulationSummary())
+        let next = Atomic<Int>(0)
+        DispatchQueue.concurrentPerform(iterations: max(1, jobs)) { _ in
+            while true {
+                let i = next.add(1, ordering: .relaxed).oldValue
+                guard i < seeds else { return }
+                let result = World(scenario(firstSeed + UInt64(i)), factory: factory).run()
+                let stop = summary.withLock {
+                    $0.add(result)
+                    return !keepGoing && !$0.violations.isEmpty
+                }
+                if stop { return }
+            }
+        }
+        var whole = summary.withLock { $0 }
+        let elapsed = (clock.now - start).components
+        whole.seconds = Double(elapsed.seconds) + Double(elapsed.attoseconds) / 1e18
+        whole.violations.sort { $0.seed < $1.seed }
+        return whole
+    }
+
+    /// The command: 0 where all promises held, 1 where one was broken. `write` prints one line.
+    package static func run(
+        seeds: Int, firstSeed: UInt64, trace: Bool, jobs: Int = 1, keepGoing: Bool = false,
+        factory: @escaping @Sendable (Birth) throws -> any Participant, write: @escaping (String) -> Void
+    ) -> Int32 {
+        if trace {
+            let world = World(Scenario.standard(seed: firstSeed), trace: Trace(sink: write), factory: factory)
+            var summary = SimulationSummary()
+            summary.add(world.run())
+            summary.lines.forEach(write)
+            summary.violations.forEach { write("\($0)") }
+            return summary.violations.isEmpty ? 0 : 1
+        }
+        let summary = simulate(
+            seeds: seeds, firstSeed: firstSeed, jobs: jobs, keepGoing: keepGoing, factory: factory)
+        summary.lines.forEach(write)
+        summary.violations.prefix(20).forEach { write("\($0)") }
+        return summary.violations.isEmpty ? 0 : 1
+    }
+}

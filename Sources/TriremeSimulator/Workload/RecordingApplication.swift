@@ -1,0 +1,70 @@
+// The state machine of a simulated replica: a hash chained over all that it executes, checked at every step.
+import TriremeCore
+
+package final class RecordingApplication {
+    package let replica: ReplicaID
+    package let incarnation: Int
+    private let ledger: Ledger
+    private let referee: Referee
+    private let trace: Trace?
+    /// Bytes that a snapshot has beyond its numbers, so that it spans pages and may be torn.
+    private let paddingBytes: Int
+    package private(set) var count = 0
+    package private(set) var chain: UInt64 = 0
+    package private(set) var snapshots = 0
+    package private(set) var restores = 0
+
+    package init(
+        replica: ReplicaID, incarnation: Int, ledger: Ledger, referee: Referee, paddingBytes: Int, trace: Trace? = nil
+    ) {
+        self.replica = replica
+        self.incarnation = incarnation
+        self.ledger = ledger
+        self.referee = referee
+        self.paddingBytes = paddingBytes
+        self.trace = trace
+    }
+    package var stateDigest: UInt64 { chain }
+
+    package func apply(
+        _ batch: BatchDescriptor, payload: UnsafeRawPointer, slot: UInt64, timestamp: UInt64, isOwn: Bool
+    ) {
+        let bytes = UnsafeRawBufferPointer(start: payload, count: Int(batch.payloadBytes))
+        chain = mixed(chain, hashed(bytes, seed: batch.digest))
+        chain = mixed(chain, slot &* 31 &+ timestamp)
+        ledger.executed(
+            batch, bytes, slot: slot, timestamp: timestamp, chain: chain, count: count, by: replica)
+        count += 1
+        ledger.commands.acknowledge(
+            bytes, batch: batch, isOwn: isOwn, by: replica, incarnation: incarnation, referee: referee)
+    }
+
+    /// Its whole state as bytes.
+    package func encoded() -> [UInt8] {
+        snapshots += 1
+        var bytes = [UInt8](repeating: 0, count: 24 + paddingBytes)
+        bytes.withUnsafeMutableBytes {
+            $0.storeBytes(of: UInt64(count), as: UInt64.self)
+            $0.storeBytes(of: chain, toByteOffset: 8, as: UInt64.self)
+            for i in 0..<paddingBytes { $0[24 + i] = Self.padding(chain, i) }
+        }
+        return bytes
+    }
+    package func restore(from bytes: UnsafeRawBufferPointer) {
+        restores += 1
+        guard bytes.count == 24 + paddingBytes else {
+            referee.report("replica \(replica) is handed a snapshot of \(bytes.count) bytes; it wrote \(24 + paddingBytes)")
+            return
+        }
+        count = Int(truncatingIfNeeded: bytes.loadUnaligned(as: UInt64.self))
+        chain = bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self)
+        for i in 0..<paddingBytes where bytes[24 + i] != Self.padding(chain, i) {
+            referee.report("replica \(replica) is handed a snapshot whose byte \(24 + i) is not what was written")
+            return
+        }
+        ledger.restored(count: count, chain: chain, by: replica)
+    }
+    private static func padding(_ chain: UInt64, _ i: Int) -> UInt8 {
+        UInt8(truncatingIfNeeded: (chain >> UInt64(i & 7 * 8)) &+ UInt64(i))
+    }
+}

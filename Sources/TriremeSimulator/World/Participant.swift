@@ -1,0 +1,46 @@
+// What the world drives and watches: one life of a replica, an engine over simulated devices.
+import TriremeCore
+
+/// What a replica does at present, for traces, counts and aimed faults.
+package enum ParticipantRole: Equatable, Sendable {
+    case follower, candidate, sequencer
+    /// Follows, but takes no part in votes (PROTOCOL §9).
+    case observer
+}
+
+/// One life of one replica. A crash is the end of the object, without a word to it.
+package protocol Participant: AnyObject {
+    /// Above every earlier life's, and durable (PROTOCOL §2 ◆).
+    var generation: Generation { get }
+    /// Takes everything that has arrived. Returns when it wants to run again at the latest, by the clock of `now`.
+    func turn(now: UInt64, wallClock: UInt64) -> UInt64
+    var commitIndex: UInt64 { get }
+    /// The decided entry of a slot at or below the commit index, unless a snapshot covers it.
+    func decidedEntry(_ slot: UInt64) -> Entry?
+    /// The last slot that was executed whole.
+    var executedSlot: UInt64 { get }
+    var role: ParticipantRole { get }
+    var promise: Ballot { get }
+    /// Nobody has any more what it lacks, so it is excused from progress (PROTOCOL §8).
+    var isStranded: Bool { get }
+    /// Why it has ended, if it has.
+    var failure: String? { get }
+}
+
+/// What a new life is built from.
+package struct Birth {
+    package let replica: ReplicaID
+    /// 1 at the founding, then one more at each start.
+    package let incarnation: Int
+    package let seed: UInt64
+    package let scenario: Scenario
+    package let endpoint: Endpoint
+    package let image: DiskImage
+    package let application: RecordingApplication
+    package let gateway: SeededGateway
+    /// Whether its disk has never been formatted.
+    package let isFounding: Bool
+}
+
+/// Makes a life of a replica. Throws where it refuses to start.
+package typealias ParticipantFactory = (Birth) throws -> any Participant

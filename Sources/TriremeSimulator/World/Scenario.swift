@@ -1,0 +1,104 @@
+// What kind of run a seed stands for: sizes, quorums, speeds, and which faults there are. Each seed leaves some faults
+// out, so that those that are left are met in calm too.
+import TriremeCore
+
+/// A fault that a run may contain.
+package enum Fault: Int, CaseIterable, Sendable {
+    case loss, partition, oneWay, isolation, pause, crash, crashSequencer, crashAll, crashAtWrite, diskStall, delay
+}
+
+package struct Scenario: Sendable {
+    package var seed: UInt64
+    package var quorums: Quorums
+    package var timing = Timing()
+    package var batchBytes = 4_096
+    package var segments = 8
+    package var segmentBytes = 65_536
+    package var entryHistorySlots = 1_024
+    package var workload = Workload()
+    package var snapshotPaddingBytes = 0
+    package var links = LinkConditions()
+    package var diskLatencyNanoseconds: UInt64 = 50_000
+    package var faults: [Fault] = []
+    /// Typical time between two faults.
+    package var faultIntervalNanoseconds: UInt64 = 60_000_000
+    /// When the faults end.
+    package var healAtNanoseconds: UInt64 = 1_000_000_000
+    /// Time after healing in which the replicas find together before they are asked to make progress.
+    package var settleNanoseconds: UInt64 = 300_000_000
+    /// What is submitted after settling is executed everywhere within this time.
+    package var progressBoundNanoseconds: UInt64 = 5_000_000_000
+    /// Commands at each replica after settling.
+    package var finalCommands = 40
+    /// Per replica: speed of its clock in 1,024ths, and what its wall clock is off by, in microseconds.
+    package var clockRates: [UInt64]
+    package var wallClockOffsets: [Int64]
+    package var maximumEvents = 5_000_000
+    package var members: Int { quorums.members }
+
+    /// A calm run of `members`: what tests start from.
+    package init(seed: UInt64, quorums: Quorums) {
+        self.seed = seed
+        self.quorums = quorums
+        clockRates = [UInt64](repeating: 1_024, count: quorums.members)
+        wallClockOffsets = [Int64](repeating: 0, count: quorums.members)
+    }
+
+    /// The quorum systems of the standard mix: (members, Q1, Q2, QF).
+    static let systems: [(Int, Int, Int, Int)] = [
+        (3, 2, 2, 3), (3, 2, 2, 3), (3, 2, 2, 3), (5, 3, 3, 4), (5, 3, 3, 4), (5, 4, 2, 4), (3, 3, 1, 2), (1, 1, 1, 1),
+        (2, 2, 1, 2), (4, 3, 2, 3), (7, 4, 4, 6),
+    ]
+
+    /// The run that a seed of the standard mix stands for.
+    package static func standard(seed: UInt64) -> Scenario {
+        var random = CoreRandom(seed: seed &* 0x9E37_79B9 &+ 0x5EED)
+        // Two in three seeds are of the common sizes, the rest go through all.
+        let system = random.below(3) < 2 ? systems[Int(random.below(6))] : random.pick(systems)
+        guard
+            let quorums = try? Quorums(
+                members: system.0, phase1: system.1, classic: system.2, fast: system.3, allowSingleCopy: true)
+        else { preconditionFailure("the standard mix has quorums that do not meet") }
+        var s = Scenario(seed: seed, quorums: quorums)
+        s.drawSizes(&random)
+        s.drawNetwork(&random)
+        s.drawFaults(&random)
+        s.drawClocks(&random)
+        return s
+    }
+    private mutating func drawSizes(_ random: inout CoreRandom) {
+        batchBytes = random.pick([4_096, 4_096, 8_192])
+        // A small log is recycled within the run; a large one lets whoever was away catch up.
+        (segments, segmentBytes) = random.pick([(8, 65_536), (8, 65_536), (16, 65_536), (8, 262_144)])
+        snapshotPaddingBytes = random.pick([0, 1_000, 9_000, 30_000])
+        workload.commandBytes = random.pick([16, 24, 64, 64, 200, 1_000])
+        workload.isVariable = random.below(4) == 0
+        workload.burst = random.pick([1, 1, 8, 60])
+        workload.intervalNanoseconds = random.pick([500_000, 1_000_000, 3_000_000, 8_000_000])
+        workload.backlog = random.pick([16, 256, 1_024])
+        diskLatencyNanoseconds = random.pick([10_000, 50_000, 200_000, 1_000_000])
+    }
+    private mutating func drawNetwork(_ random: inout CoreRandom) {
+        links.delayNanoseconds = random.pick([10_000, 30_000, 100_000, 500_000])
+        links.lossPerMillion = random.pick([0, 0, 1_000, 20_000, 100_000])
+        links.duplicatePerMillion = random.pick([0, 1_000, 50_000])
+        links.spikePerMillion = random.pick([0, 1_000, 20_000])
+        links.spikeNanoseconds = random.pick([2_000_000, 20_000_000, 300_000_000])
+    }
+    private mutating func drawFaults(_ random: inout CoreRandom) {
+        faults = Fault.allCases.filter { _ in random.below(5) < 2 }
+        faultIntervalNanoseconds = random.pick([20_000_000, 60_000_000, 150_000_000])
+        healAtNanoseconds = random.pick([600_000_000, 1_000_000_000, 1_500_000_000])
+    }
+    private mutating func drawClocks(_ random: inout CoreRandom) {
+        let tenYears: UInt64 = 315_360_000_000_000
+        for i in 0..<members where random.below(6) == 0 { clockRates[i] = random.between(UInt64(512), 2_048) }
+        for i in 0..<members where random.below(4) == 0 {
+            wallClockOffsets[i] = Int64(random.below(2 * tenYears)) - Int64(tenYears)
+        }
+    }
+    package var summary: String {
+        "n = \(members), quorums (\(quorums.phase1), \(quorums.classic), \(quorums.fast)), log \(segments) × \(segmentBytes), "
+            + "faults [\(faults.map { "\($0)" }.joined(separator: " "))]"
+    }
+}

@@ -1,0 +1,101 @@
+// Starting and crashing replicas.
+import TriremeCore
+
+extension World {
+    func scheduleStart(_ node: Node, after: UInt64) {
+        guard !node.isUp, node.startsAt == nil else { return }
+        node.startsAt = queue.now + after
+        queue.schedule(WorldEvent(.start, at: queue.now + after, replica: node.replica.index))
+    }
+
+    func start(_ node: Node) {
+        guard !node.isUp, node.startsAt != nil else { return }
+        node.startsAt = nil
+        node.incarnation += 1
+        node.image.start(incarnation: node.incarnation)
+        let endpoint = Endpoint(wire: wire, replica: node.replica, incarnation: node.incarnation)
+        let application = RecordingApplication(
+            replica: node.replica, incarnation: node.incarnation, ledger: ledger, referee: referee,
+            paddingBytes: scenario.snapshotPaddingBytes)
+        let gateway = SeededGateway(
+            replica: node.replica, incarnation: node.incarnation, workload: scenario.workload, book: book,
+            random: random.fork(), now: node.local(queue.now))
+        gateway.isOpen = phase == .faults
+        node.endpoint = endpoint
+        node.application = application
+        node.gateway = gateway
+        let birth = Birth(
+            replica: node.replica, incarnation: node.incarnation, seed: random.next(), scenario: scenario, endpoint: endpoint,
+            image: node.image, application: application, gateway: gateway, isFounding: !node.isFormatted)
+        do {
+            let participant = try factory(birth)
+            node.isFormatted = true
+            node.participant = participant
+            node.image.waitingWritesUntilStop = nil
+            trace.note(queue.now, node.replica.index, "starts as generation \(participant.generation)")
+            wire.names.started(node.replica, generation: participant.generation)
+            node.commitIndex = 0
+            node.executedSlot = 0
+            node.role = .follower
+            node.wasStranded = false
+            // What a life promised binds the next one (PROTOCOL §2): its promise may be higher, never lower than was said.
+            node.promise = .none
+            node.wakeAt = .max
+            node.pausedUntil = 0
+            observe(node, participant)
+            wake(node, after: 0)
+        } catch {
+            let stopped = node.image.isStopped
+            trace.note(queue.now, node.replica.index, "does not start: \(error)")
+            clear(node)
+            guard stopped else {
+                referee.report("replica \(node.replica) refuses to start: \(error)")
+                return
+            }
+            // The machine stopped while it was starting.
+            situations.refusedStarts += 1
+            node.image.crash(.power)
+            scheduleStart(node, after: random.below(20_000_000))
+        }
+    }
+
+    func crash(_ node: Node, _ kind: DiskImage.Crash, restartAfter: UInt64) {
+        guard node.isUp else { return }
+        situations.crashes += 1
+        trace.note(queue.now, node.replica.index, "crashes (\(kind))")
+        retire(node)
+        clear(node)
+        node.image.crash(kind)
+        // Some machines stop again while they start.
+        if phase == .faults, scenario.faults.contains(.crashAtWrite), random.below(3) == 0 {
+            node.image.waitingWritesUntilStop = random.between(1, 12)
+        }
+        scheduleStart(node, after: restartAfter)
+    }
+    private func clear(_ node: Node) {
+        node.participant = nil
+        node.endpoint?.close()
+        node.endpoint = nil
+        node.application = nil
+        node.gateway = nil
+        node.wakeAt = .max
+        node.ticket &+= 1
+        node.diskEventsUntilCrash = nil
+    }
+    /// True where the disk operation that has just ended was the last before a planned crash.
+    func countsDown(_ node: Node) -> Bool {
+        guard let left = node.diskEventsUntilCrash else { return false }
+        node.diskEventsUntilCrash = left > 1 ? left - 1 : nil
+        guard left <= 1 else { return false }
+        crash(node, random.below(3) == 0 ? .process : .power, restartAfter: downTime())
+        return true
+    }
+    /// How long a replica stays down: mostly shortly, now and then for long.
+    func downTime() -> UInt64 {
+        switch random.below(8) {
+        case 0: random.below(1_000_000)
+        case 1: random.below(1_000_000_000)
+        default: random.below(150_000_000)
+        }
+    }
+}
