@@ -56,7 +56,7 @@ package enum SimulatorCommand {
     package static func simulate(
         seeds: Int, firstSeed: UInt64, jobs: Int = 1, keepGoing: Bool = false,
         scenario: @escaping @Sendable (UInt64) -> Scenario = Scenario.standard(seed:),
-        factory: @escaping @Sendable (Birth) throws -> any Participant
+        factory: @escaping ParticipantFactoryMaker
     ) -> SimulationSummary {
         let clock = ContinuousClock()
         let start = clock.now
@@ -66,7 +66,7 @@ package enum SimulatorCommand {
             while true {
                 let i = next.add(1, ordering: .relaxed).oldValue
                 guard i < seeds else { return }
-                let result = World(scenario(firstSeed + UInt64(i)), factory: factory).run()
+                let result = World(scenario(firstSeed + UInt64(i)), factory: factory()).run()
                 let stop = summary.withLock {
                     $0.add(result)
                     return !keepGoing && !$0.violations.isEmpty
@@ -84,20 +84,20 @@ package enum SimulatorCommand {
     /// The command: 0 where all promises held, 1 where one was broken. `write` prints one line.
     package static func run(
         seeds: Int, firstSeed: UInt64, trace: Bool, jobs: Int = 1, keepGoing: Bool = false,
-        factory: @escaping @Sendable (Birth) throws -> any Participant, write: @escaping (String) -> Void
+        factory: @escaping ParticipantFactoryMaker, write: @escaping (String) -> Void
     ) -> Int32 {
         if trace {
-            let world = World(Scenario.standard(seed: firstSeed), trace: Trace(sink: write), factory: factory)
+            let world = World(Scenario.standard(seed: firstSeed), trace: Trace(sink: write), factory: factory())
             var summary = SimulationSummary()
             summary.add(world.run())
-            summary.lines.forEach(write)
-            summary.violations.forEach { write("\($0)") }
+            for line in summary.lines { write(line) }
+            for violation in summary.violations { write("\(violation)") }
             return summary.violations.isEmpty ? 0 : 1
         }
         let summary = simulate(
             seeds: seeds, firstSeed: firstSeed, jobs: jobs, keepGoing: keepGoing, factory: factory)
-        summary.lines.forEach(write)
-        summary.violations.prefix(20).forEach { write("\($0)") }
+        for line in summary.lines { write(line) }
+        for violation in summary.violations.prefix(20) { write("\(violation)") }
         return summary.violations.isEmpty ? 0 : 1
     }
 }

@@ -28,7 +28,8 @@ package final class BatchNames {
     package func started(_ replica: ReplicaID, generation: Generation) {
         referee.demand(
             generations[replica.index] < generation,
-            "replica \(replica) starts with generation \(generation) after \(generations[replica.index]): a generation is reused")
+            "replica \(replica) starts with generation \(generation) after \(generations[replica.index]): a generation is reused"
+        )
         generations[replica.index] = generation
         sequences[replica.index] = 0
     }

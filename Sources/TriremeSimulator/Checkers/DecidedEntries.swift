@@ -19,7 +19,8 @@ package final class DecidedEntries {
             return
         }
         guard slot <= highest else {
-            referee.report("replica \(replica) holds slot \(slot) decided, but nobody holds slot \(highest + 1) decided")
+            referee.report(
+                "replica \(replica) holds slot \(slot) decided, but nobody holds slot \(highest + 1) decided")
             return
         }
         let known = entries[Int(slot - 1)]
@@ -34,7 +35,8 @@ package final class DecidedEntries {
         case .configuration: return "a configuration"
         case .cut:
             let lanes = (0..<Limits.members).filter { !entry.cut[$0].isEmpty }
-            return "cut [" + lanes.map { "\($0)/\(entry.cut[$0])" }.joined(separator: " ") + "] at \(entry.cut.timestamp)"
+            return "cut [" + lanes.map { "\($0)/\(entry.cut[$0])" }.joined(separator: " ")
+                + "] at \(entry.cut.timestamp)"
         }
     }
 }

@@ -45,11 +45,13 @@ package final class Ledger {
         if let last = items.last {
             referee.demand(
                 last.slot <= slot && last.timestamp <= timestamp,
-                "replica \(replica) executes \(Self.describe(item)) after \(Self.describe(last)): order or time goes back")
+                "replica \(replica) executes \(Self.describe(item)) after \(Self.describe(last)): order or time goes back"
+            )
         }
         referee.demand(
             slot > sealedSlot,
-            "replica \(replica) executes \(Self.describe(item)), where another was done with slot \(sealedSlot) without it")
+            "replica \(replica) executes \(Self.describe(item)), where another was done with slot \(sealedSlot) without it"
+        )
         items.append(item)
         firstBy.append(replica)
         commands.executed(payload, batch: batch, by: replica, referee: referee)

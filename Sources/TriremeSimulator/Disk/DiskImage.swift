@@ -96,7 +96,8 @@ package final class DiskImage {
     func begin(_ operation: Operation) {
         demand(!isStopped, "an operation on a disk that has stopped")
         demand(
-            operation.offset % Limits.pageBytes == 0 && operation.length % Limits.pageBytes == 0 && operation.length > 0,
+            operation.offset % Limits.pageBytes == 0 && operation.length % Limits.pageBytes == 0
+                && operation.length > 0,
             "\(operation.length) bytes at \(operation.offset) are not whole pages")
         let place: UInt32
         if let free = freeOperations.popLast() {
@@ -110,7 +111,8 @@ package final class DiskImage {
         time = random.tailed(time) + UInt64(operation.length) / 2
         queue.schedule(
             WorldEvent(
-                .disk, at: max(queue.now, stalledUntil) + time, replica: replica.index, incarnation: incarnation, index: place))
+                .disk, at: max(queue.now, stalledUntil) + time, replica: replica.index, incarnation: incarnation,
+                index: place))
     }
     func beginWrite(_ file: Int, _ offset: Int, _ pieces: UnsafeBufferPointer<UnsafeRawBufferPointer>, token: UInt64) {
         var operation = Operation(isWrite: true, isActive: true, file: file, offset: offset, token: token)
@@ -172,7 +174,8 @@ package final class DiskImage {
         completions.append(StorageCompletion(token: operation.token, result: result))
         trace?.note(
             queue.now, replica.index,
-            "\(operation.isWrite ? "written" : "read") \(result) bytes at \(operation.offset) of file \(operation.file)")
+            "\(operation.isWrite ? "written" : "read") \(result) bytes at \(operation.offset) of file \(operation.file)"
+        )
         return true
     }
     func nextCompletion() -> StorageCompletion? {

@@ -12,10 +12,13 @@ package struct SimulatedDisk: StorageDevice, ~Copyable {
     ) {
         image.beginWrite(DiskImage.index(file), Int(offset), pieces, token: token)
     }
-    package mutating func read(_ file: StorageFile, at offset: UInt64, into: UnsafeMutableRawBufferPointer, token: UInt64) {
+    package mutating func read(
+        _ file: StorageFile, at offset: UInt64, into: UnsafeMutableRawBufferPointer, token: UInt64
+    ) {
         image.begin(
             DiskImage.Operation(
-                isActive: true, file: DiskImage.index(file), offset: Int(offset), length: into.count, token: token, into: into))
+                isActive: true, file: DiskImage.index(file), offset: Int(offset), length: into.count, token: token,
+                into: into))
     }
     package mutating func next() -> StorageCompletion? { image.nextCompletion() }
 

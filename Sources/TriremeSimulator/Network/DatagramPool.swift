@@ -80,7 +80,8 @@ extension BatchDescriptor {
     /// No batch: what stands beside a control message.
     package static var none: Self {
         Self(
-            lane: ReplicaID(0), generation: .zero, sequence: 0, payloadBytes: 0, payloadChecksum: 0, count: 0, stride: 0,
+            lane: ReplicaID(0), generation: .zero, sequence: 0, payloadBytes: 0, payloadChecksum: 0, count: 0,
+            stride: 0,
             digest: 0)
     }
 }

@@ -32,13 +32,16 @@ package final class Wire {
         package init() {}
     }
     let queue: EventQueue
-    let pool: DatagramPool
+    package let pool: DatagramPool
     let members: Int
     package var random: CoreRandom
     package var conditions = LinkConditions()
     package var counts = Counts()
     /// What names of batches stand for.
     package let names: BatchNames
+    package let witness: Witness
+    /// Datagrams of each kind that were sent.
+    package private(set) var kinds = [Int](repeating: 0, count: 32)
     let referee: Referee
     package var trace: Trace?
     @exclusivity(unchecked) private var blocked: [Bool]
@@ -51,6 +54,7 @@ package final class Wire {
         self.random = random
         self.referee = referee
         names = BatchNames(referee: referee)
+        witness = Witness(referee: referee, members: members)
         pool = DatagramPool(batchBytes: batchBytes)
         blocked = [Bool](repeating: false, count: members * members)
     }
@@ -67,8 +71,11 @@ package final class Wire {
             body.count <= Limits.controlBodyBytes,
             "replica \(from.replica) sends a \(kind) of \(body.count) bytes; \(Limits.controlBodyBytes) fit")
         demand(kind.rawValue >= 16, "replica \(from.replica) sends a \(kind), which is the transport's")
+        kinds[Int(kind.rawValue)] += 1
+        witness.sent(kind, body, from: from.replica)
         let index = pool.take(kind, from: from.replica, batch: .none, copying: body)
-        trace?.note(queue.now, from.replica.index, "send \(kind) \(body.count) bytes to \(to.map(\.description) ?? "all")")
+        trace?.note(
+            queue.now, from.replica.index, "send \(kind) \(body.count) bytes to \(to.map(\.description) ?? "all")")
         dispatch(index, from: from.replica.index, to: to)
         pool.release(index)
     }
@@ -90,7 +97,8 @@ package final class Wire {
             departures.append(departure)
         }
         let time = queue.now + random.tailed(4_000)
-        queue.schedule(WorldEvent(.sent, at: time, replica: from.replica.index, incarnation: from.incarnation, index: place))
+        queue.schedule(
+            WorldEvent(.sent, at: time, replica: from.replica.index, incarnation: from.incarnation, index: place))
     }
 
     private func dispatch(_ index: UInt32, from: Int, to: ReplicaID?) {

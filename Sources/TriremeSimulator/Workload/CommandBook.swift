@@ -78,9 +78,11 @@ package final class CommandBook {
                 return
             }
             referee.demand(
-                !commands[id].isExecuted, "replica \(replica) executes command \(id) of batch \(batch.name) a second time")
+                !commands[id].isExecuted,
+                "replica \(replica) executes command \(id) of batch \(batch.name) a second time")
             referee.demand(
-                commands[id].origin == batch.lane, "command \(id) of replica \(commands[id].origin) is in lane \(batch.lane)")
+                commands[id].origin == batch.lane,
+                "command \(id) of replica \(commands[id].origin) is in lane \(batch.lane)")
             commands[id].isExecuted = true
             executedCount += 1
         }

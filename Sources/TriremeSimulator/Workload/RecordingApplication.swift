@@ -53,7 +53,8 @@ package final class RecordingApplication {
     package func restore(from bytes: UnsafeRawBufferPointer) {
         restores += 1
         guard bytes.count == 24 + paddingBytes else {
-            referee.report("replica \(replica) is handed a snapshot of \(bytes.count) bytes; it wrote \(24 + paddingBytes)")
+            referee.report(
+                "replica \(replica) is handed a snapshot of \(bytes.count) bytes; it wrote \(24 + paddingBytes)")
             return
         }
         count = Int(truncatingIfNeeded: bytes.loadUnaligned(as: UInt64.self))

@@ -47,7 +47,9 @@ package final class SeededGateway {
     }
     private func add() {
         var length = workload.commandBytes
-        if workload.isVariable { length = random.between(CommandBook.minimumBytes, max(length, CommandBook.minimumBytes)) }
+        if workload.isVariable {
+            length = random.between(CommandBook.minimumBytes, max(length, CommandBook.minimumBytes))
+        }
         waiting.append(book.issue(origin: replica, incarnation: incarnation, length: length))
     }
     private func arrive(by now: UInt64) {

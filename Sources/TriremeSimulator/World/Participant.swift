@@ -42,5 +42,7 @@ package struct Birth {
     package let isFounding: Bool
 }
 
+/// Makes the lives of one world's replicas; one for each world.
+package typealias ParticipantFactoryMaker = @Sendable () -> ParticipantFactory
 /// Makes a life of a replica. Throws where it refuses to start.
 package typealias ParticipantFactory = (Birth) throws -> any Participant

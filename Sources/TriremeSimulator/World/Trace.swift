@@ -14,7 +14,8 @@ package final class Trace {
     package func fold(_ event: WorldEvent) {
         hash = mixed(hash, event.time)
         hash = mixed(
-            hash, UInt64(event.kind.rawValue) << 56 | UInt64(event.replica) << 48 | UInt64(event.incarnation) << 32
+            hash,
+            UInt64(event.kind.rawValue) << 56 | UInt64(event.replica) << 48 | UInt64(event.incarnation) << 32
                 | UInt64(event.index))
     }
     package func fold(_ word: UInt64) { hash = mixed(hash, word) }

@@ -33,7 +33,9 @@ extension World {
         case .oneWay:
             situations.partitions += 1
             for from in nodes.indices {
-                for to in nodes.indices where from != to { wire.setLink(from: from, to: to, open: random.below(3) != 0) }
+                for to in nodes.indices where from != to {
+                    wire.setLink(from: from, to: to, open: random.below(3) != 0)
+                }
             }
         case .isolation:
             situations.partitions += 1
@@ -44,7 +46,8 @@ extension World {
             }
         case .pause: node.pausedUntil = queue.now + random.below(400_000_000)
         case .crash: crash(node, kind, restartAfter: downTime())
-        case .crashSequencer: crash(nodes.first { $0.role == .sequencer && $0.isUp } ?? node, kind, restartAfter: downTime())
+        case .crashSequencer:
+            crash(nodes.first { $0.role == .sequencer && $0.isUp } ?? node, kind, restartAfter: downTime())
         case .crashAll: crashAll()
         case .crashAtWrite: node.diskEventsUntilCrash = random.between(1, 40)
         case .diskStall: node.image.stalledUntil = queue.now + random.below(300_000_000)
@@ -76,7 +79,8 @@ extension World {
     }
     private func standing(_ node: Node) -> String {
         guard let application = node.application else { return "is down" }
-        return "has executed \(application.count) of \(ledger.items.count) batches (\(node.role), slot \(node.commitIndex)"
+        return
+            "has executed \(application.count) of \(ledger.items.count) batches (\(node.role), slot \(node.commitIndex)"
             + (node.wasStranded ? ", stranded)" : ")")
     }
 
@@ -118,7 +122,8 @@ extension World {
     /// Ends the run when everything that was asked for is executed everywhere.
     func checkProgress() {
         while let range = finalCommands.last {
-            guard book.commands[range.upperBound - 1].isExecuted, range.allSatisfy({ book.commands[$0].isExecuted }) else {
+            guard book.commands[range.upperBound - 1].isExecuted, range.allSatisfy({ book.commands[$0].isExecuted })
+            else {
                 return
             }
             finalCommands.removeLast()

@@ -25,7 +25,8 @@ extension World {
         node.application = application
         node.gateway = gateway
         let birth = Birth(
-            replica: node.replica, incarnation: node.incarnation, seed: random.next(), scenario: scenario, endpoint: endpoint,
+            replica: node.replica, incarnation: node.incarnation, seed: random.next(), scenario: scenario,
+            endpoint: endpoint,
             image: node.image, application: application, gateway: gateway, isFounding: !node.isFormatted)
         do {
             let participant = try factory(birth)

@@ -58,14 +58,16 @@ package final class World {
         ledger = Ledger(referee: referee, commands: book)
         entries = DecidedEntries(referee: referee)
         wire = Wire(
-            queue: queue, members: scenario.members, batchBytes: scenario.batchBytes, random: random.fork(), referee: referee)
+            queue: queue, members: scenario.members, batchBytes: scenario.batchBytes, random: random.fork(),
+            referee: referee)
         wire.conditions = scenario.links
         let printed = trace.isPrinting ? trace : nil
         wire.trace = printed
         var nodes: [Node] = []
         for i in 0..<scenario.members {
             let image = DiskImage(
-                replica: ReplicaID(i), queue: queue, random: random.fork(), referee: referee, segments: scenario.segments,
+                replica: ReplicaID(i), queue: queue, random: random.fork(), referee: referee,
+                segments: scenario.segments,
                 segmentBytes: scenario.segmentBytes)
             image.latencyNanoseconds = scenario.diskLatencyNanoseconds
             image.trace = printed
@@ -83,7 +85,8 @@ package final class World {
         trace.note(0, nil, scenario.summary)
         for node in nodes { scheduleStart(node, after: random.below(5_000_000)) }
         if !scenario.faults.isEmpty {
-            queue.schedule(WorldEvent(.fault, at: random.between(5_000_000, 5_000_000 + scenario.faultIntervalNanoseconds)))
+            queue.schedule(
+                WorldEvent(.fault, at: random.between(5_000_000, 5_000_000 + scenario.faultIntervalNanoseconds)))
         }
         queue.schedule(WorldEvent(.phase, at: scenario.healAtNanoseconds))
         while referee.violation == nil, phase != .done, let event = queue.pop() {
@@ -157,11 +160,13 @@ package final class World {
             node.commitIndex = commit
         }
         referee.demand(
-            commit >= node.commitIndex, "replica \(node.replica) lowers its commit index from \(node.commitIndex) to \(commit)")
+            commit >= node.commitIndex,
+            "replica \(node.replica) lowers its commit index from \(node.commitIndex) to \(commit)")
         let executed = participant.executedSlot
         if executed != node.executedSlot, let application = node.application {
             referee.demand(
-                executed <= commit, "replica \(node.replica) executes slot \(executed) above its commit index \(commit)")
+                executed <= commit, "replica \(node.replica) executes slot \(executed) above its commit index \(commit)"
+            )
             node.executedSlot = executed
             ledger.observe(slot: executed, count: application.count, digest: application.stateDigest, by: node.replica)
         }
@@ -191,6 +196,7 @@ package final class World {
             situations.tornWrites += node.image.counts.tornWrites
         }
         situations.repairs = wire.counts.repairs
+        situations.catchUps = wire.kinds[Int(DatagramKind.entries.rawValue)]
         situations.batches = ledger.items.count
         situations.executed = book.executedCount
         situations.acknowledged = book.acknowledgedCount
@@ -198,7 +204,8 @@ package final class World {
         trace.fold(ledger.chain)
         if let violation = referee.violation { trace.note(queue.now, nil, violation.sentence) }
         return RunResult(
-            seed: scenario.seed, events: events, virtualNanoseconds: queue.now, traceHash: trace.hash, situations: situations,
+            seed: scenario.seed, events: events, virtualNanoseconds: queue.now, traceHash: trace.hash,
+            situations: situations,
             violation: referee.violation)
     }
     /// Counts what a life leaves behind.
