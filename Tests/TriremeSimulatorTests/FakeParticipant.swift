@@ -9,6 +9,7 @@ import TriremeTransport
 enum Breach: CaseIterable {
     case otherEntry, skippedBatch, repeatedCommand, lostOrder, reusedGeneration, reusedSequence, idleAtTheEnd
     case touchedWrite, touchedSend, silentOwner, falseAnswer, otherState, foreignCommand, selfDestruct
+    case restless
 }
 
 /// What the fakes of one cluster share.
@@ -96,6 +97,7 @@ final class FakeParticipant: Participant {
             free.append(buffer)
         }
         if order.breach == .idleAtTheEnd, order.items.count > 50, birth.replica.index == 1 { return now + 10_000_000 }
+        if order.breach == .restless, order.items.count > 50 { return now }
         execute()
         if own == nil { seal(now: now) }
         if now >= statusAt {

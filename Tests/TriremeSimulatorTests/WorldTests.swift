@@ -54,6 +54,7 @@ import TriremeSimulator
         (.otherState, "as number 20, where replica"),
         (.foreignCommand, "a command that nobody submitted"),
         (.selfDestruct, "ends itself: one position with two digests"),
+        (.restless, "it spins"),
     ]
     @Test(arguments: Breach.allCases) func aBrokenPromiseIsFound(breach: Breach) throws {
         var scenario = Scenario(seed: 5, quorums: try .standard(members: 3))

@@ -23,6 +23,8 @@ package final class SeededGateway {
     private var waiting: [Int] = []
     private var first = 0
     private var nextArrival: UInt64
+    /// Since when commands have been waiting, by the replica's clock, if some are.
+    package private(set) var pendingSince: UInt64?
     /// Whether new commands come by themselves.
     package var isOpen = true
 
@@ -40,8 +42,9 @@ package final class SeededGateway {
     package var backlog: Int { waiting.count - first }
 
     /// Commands that come now, whatever the schedule says. Their numbers.
-    package func offer(_ count: Int) -> Range<Int> {
+    package func offer(_ count: Int, now: UInt64) -> Range<Int> {
         let start = book.count
+        pendingSince = pendingSince ?? now
         for _ in 0..<count { add() }
         return start..<book.count
     }
@@ -55,6 +58,7 @@ package final class SeededGateway {
     private func arrive(by now: UInt64) {
         while isOpen, nextArrival <= now {
             if backlog < workload.backlog {
+                pendingSince = pendingSince ?? nextArrival
                 let count = workload.burst > 1 && random.below(8) == 0 ? random.between(1, workload.burst) : 1
                 for _ in 0..<count { add() }
             }
@@ -87,6 +91,7 @@ package final class SeededGateway {
             at += length
         }
         first += count
+        pendingSince = first < waiting.count ? now : nil
         if first == waiting.count {
             waiting.removeAll(keepingCapacity: true)
             first = 0

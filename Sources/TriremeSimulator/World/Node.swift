@@ -15,6 +15,8 @@ final class Node {
     /// The pending wake-up: its moment, and the ticket that makes earlier ones void.
     var wakeAt: UInt64 = .max
     var ticket: UInt32 = 0
+    /// Turns in a row after which it wanted to run again at once.
+    var restless = 0
     /// It crashes when so many more of its disk's operations have ended.
     var diskEventsUntilCrash: Int?
     // What was seen of it last.

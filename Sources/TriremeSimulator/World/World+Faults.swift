@@ -112,7 +112,7 @@ extension World {
         phase = .progress
         for node in nodes where !node.wasStranded {
             guard let gateway = node.gateway else { continue }
-            let range = gateway.offer(scenario.finalCommands)
+            let range = gateway.offer(scenario.finalCommands, now: node.local(queue.now))
             trace.note(queue.now, node.replica.index, "is offered the last commands \(range)")
             finalCommands.append(range)
             wake(node, after: 0)

@@ -43,6 +43,7 @@ extension World {
             node.promise = .none
             node.wakeAt = .max
             node.pausedUntil = 0
+            node.restless = 0
             observe(node, participant)
             wake(node, after: 0)
         } catch {

@@ -142,12 +142,19 @@ package final class World {
         }
         let due = participant.turn(now: node.local(queue.now), wallClock: node.wall(queue.now))
         observe(node, participant)
+        node.restless = due <= node.local(queue.now) ? node.restless + 1 : 0
+        referee.demand(
+            node.restless < Self.restlessTurns,
+            "replica \(node.replica) wanted to run again at once after each of \(node.restless) turns: it spins")
         if due < .max {
             let time = node.world(due)
             // A replica that wants to run at once still leaves time to others.
             if time < .max { wake(node, after: time > queue.now + 200 ? time - queue.now : 200) }
         }
     }
+
+    /// No backlog that is worked off turn by turn takes so many.
+    static let restlessTurns = 10_000
 
     /// The checkers look at a replica that has just run.
     func observe(_ node: Node, _ participant: any Participant) {
