@@ -1,0 +1,106 @@
+// What all replicas of a cluster are told alike. Plain values; checked by `validate` before anything starts.
+import TriremeCore
+
+/// A cluster: who is in it, how its members reach each other, and what an acknowledgement means.
+///
+/// ```swift
+/// let configuration = Configuration(
+///     clusterID: ClusterID("5f0d…")!,
+///     members: [.init(id: 0, address: "10.0.0.1"), .init(id: 1, address: "10.0.0.2"), .init(id: 2, address: "10.0.0.3")],
+///     interface: "eth1")
+/// ```
+public struct Configuration: Sendable, Equatable {
+    public struct Member: Sendable, Equatable {
+        /// Its lane: 0, 1, 2 … in the order of the list.
+        public var id: Int
+        /// IPv4 address that the others reach it at.
+        public var address: String
+        /// TCP port of its RESP front end, where it has one.
+        public var respPort: UInt16?
+
+        public init(id: Int, address: String, respPort: UInt16? = nil) {
+            self.id = id
+            self.address = address
+            self.respPort = respPort
+        }
+    }
+
+    /// The multicast group: lane i's batches go to `address` + i at `port`, its control messages to `address` + 16 + i at
+    /// `port` + 1, and unicast to member i at `port` + 2 + i.
+    public struct Group: Sendable, Equatable {
+        public var address: String
+        public var port: UInt16
+
+        public init(address: String = "239.77.1.1", port: UInt16 = 7400) {
+            self.address = address
+            self.port = port
+        }
+    }
+
+    /// Sizes of the quorums: of phase 1, of a classic round, of a fast round (PROTOCOL §2).
+    public struct QuorumSizes: Sendable, Equatable {
+        public var phase1: Int
+        public var classic: Int
+        public var fast: Int
+
+        public init(phase1: Int, classic: Int, fast: Int) {
+            self.phase1 = phase1
+            self.classic = classic
+            self.fast = fast
+        }
+    }
+
+    public enum Durability: String, Sendable, CaseIterable {
+        /// Acknowledged means: on the disks of a quorum.
+        case disk
+        /// Acknowledged means: in the memory of a quorum. A replica that restarts has forgotten everything, and only observes
+        /// until it is replaced under a new id.
+        case memory
+    }
+
+    public var clusterID: ClusterID
+    public var members: [Member]
+    /// Name of the network interface for multicast.
+    public var interface: String
+    public var group: Group
+    /// `nil`: the defaults, see ``defaultQuorums(members:)``.
+    public var quorums: QuorumSizes?
+    public var durability: Durability
+    /// Size of one file of the log.
+    public var segmentMebibytes: Int = 64
+    /// Files of the log.
+    public var segments: Int = 16
+    /// The operator's word that one disk may be the only one with an acknowledged command.
+    public var allowSingleCopy: Bool = false
+    /// Bytes of a batch, its header of 128 included: whole pages of 4,096.
+    public var batchBytes: Int = Limits.batchBytesMaximum
+    /// Own batches under way at most; `nil`: ``defaultWindowBatches(_:)``.
+    public var windowBatches: Int?
+    /// How long a partial batch waits at most while another one of the same replica is under way.
+    public var sealAfterMicroseconds: Int = 300
+
+    public init(
+        clusterID: ClusterID, members: [Member], interface: String, group: Group = Group(),
+        quorums: QuorumSizes? = nil, durability: Durability = .disk
+    ) {
+        self.clusterID = clusterID
+        self.members = members
+        self.interface = interface
+        self.group = group
+        self.quorums = quorums
+        self.durability = durability
+    }
+
+    /// Phase 1: a majority; a classic round: as few as meet every phase 1; a fast round: the least that is safe.
+    public static func defaultQuorums(members: Int) -> QuorumSizes {
+        let phase1 = members / 2 + 1
+        return QuorumSizes(
+            phase1: phase1, classic: members - phase1 + 1, fast: Quorums.smallestFast(members: members, phase1: phase1))
+    }
+
+    /// With a disk, what is under way on the wire and in two log writes; without, only what is on the wire (measured: more adds
+    /// nothing but latency).
+    public static func defaultWindowBatches(_ durability: Durability) -> Int {
+        durability == .disk ? 16 : 6
+    }
+}
