@@ -48,7 +48,8 @@ package struct FragmentAssembler: ~Copyable {
             counters.contradictingFragments &+= 1
             return nil
         }
-        let new = mark(&slot.pointee, first: fragment.offset / cell, last: (fragment.offset + fragment.sliceBytes - 1) / cell)
+        let new = mark(
+            &slot.pointee, first: fragment.offset / cell, last: (fragment.offset + fragment.sliceBytes - 1) / cell)
         guard new > 0 else {
             counters.duplicateFragments &+= 1
             return nil
@@ -76,7 +77,9 @@ package struct FragmentAssembler: ~Copyable {
                 if slots[chosen].inUse { chosen = index }
                 continue
             }
-            if slot.pointee.sequence == fragment.sequence, slot.pointee.generation == fragment.generation { return index }
+            if slot.pointee.sequence == fragment.sequence, slot.pointee.generation == fragment.generation {
+                return index
+            }
             if slots[chosen].inUse, slot.pointee.touched < slots[chosen].touched { chosen = index }
         }
         if slots[chosen].inUse { abandon(chosen, free: &free, counters: &counters) }

@@ -23,7 +23,9 @@ package struct Sockets: ~Copyable {
     ) throws(TransportError) {
         let me = options.origin.me
         let address = options.members.first { $0.id == me }!.address
-        let lanes = options.members.map(\.id).filter { $0 != me && options.joinedLanes & (1 << UInt16($0.rawValue)) != 0 }
+        let lanes = options.members.map(\.id).filter {
+            $0 != me && options.joinedLanes & (1 << UInt16($0.rawValue)) != 0
+        }
         var receive = trm_udp_options()
         receive.interface_index = interface.index
         receive.interface_address = interface.address
@@ -72,7 +74,9 @@ package struct Sockets: ~Copyable {
             let result = trm_ring_update_file(ring, first + UInt32(index), descriptors[index])
             guard result >= 0 else {
                 throw TransportError(
-                    .ring, "io_uring: place \(first + UInt32(index)) of the registered files refused a socket: \(String(cString: strerror(-result)))")
+                    .ring,
+                    "io_uring: place \(first + UInt32(index)) of the registered files refused a socket: \(String(cString: strerror(-result)))"
+                )
             }
         }
     }

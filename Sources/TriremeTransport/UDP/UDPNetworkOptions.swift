@@ -74,22 +74,30 @@ package struct UDPNetworkOptions: Sendable {
 
     func validate() throws(TransportError) {
         func refuse(_ message: String) throws(TransportError) { throw TransportError(.configuration, message) }
-        if members.isEmpty || members.count > Limits.members || members.contains(where: { $0.id.index >= Limits.members })
+        if members.isEmpty || members.count > Limits.members
+            || members.contains(where: { $0.id.index >= Limits.members })
             || memberBits.nonzeroBitCount != members.count
         {
-            try refuse("members: 1 to \(Limits.members) with different ids below \(Limits.members) are needed, found \(members.map(\.id.index))")
+            try refuse(
+                "members: 1 to \(Limits.members) with different ids below \(Limits.members) are needed, found \(members.map(\.id.index))"
+            )
         }
         if memberBits & (1 << UInt16(origin.me.rawValue)) == 0 {
             try refuse("members: replica \(origin.me) is not among \(members.map(\.id.index))")
         }
         if !trm_ipv4_is_multicast(multicastAddress) || !trm_ipv4_is_multicast(multicastAddress &+ 31) {
-            try refuse("group: \(Sockets.text(multicastAddress)) to + 31 must be multicast addresses, 224.0.0.0 to 239.255.255.255")
+            try refuse(
+                "group: \(Sockets.text(multicastAddress)) to + 31 must be multicast addresses, 224.0.0.0 to 239.255.255.255"
+            )
         }
         if port == 0 || Int(port) + 2 + Limits.members > 65_536 {
-            try refuse("group: port \(port) found, 1 to \(65_534 - Limits.members) needed, for \(Limits.members + 2) ports from it are used")
+            try refuse(
+                "group: port \(port) found, 1 to \(65_534 - Limits.members) needed, for \(Limits.members + 2) ports from it are used"
+            )
         }
         if batchBytes < Limits.batchBytesMinimum || batchBytes > Limits.batchBytesMaximum {
-            try refuse("batchBytes: \(batchBytes) found, \(Limits.batchBytesMinimum) to \(Limits.batchBytesMaximum) needed")
+            try refuse(
+                "batchBytes: \(batchBytes) found, \(Limits.batchBytesMinimum) to \(Limits.batchBytesMaximum) needed")
         }
         if let mtuBytes, mtuBytes < FragmentPlan.mtuBytesMinimum {
             try refuse("mtuBytes: \(mtuBytes) found, at least \(FragmentPlan.mtuBytesMinimum) needed")

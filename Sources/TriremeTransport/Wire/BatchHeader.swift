@@ -7,7 +7,8 @@ import TriremeCore
 ///     72 … 95 zero | 96 … 107 nonce, 112 … 127 tag: reserved for sealing
 package enum BatchHeader {
     /// Writes all 128 bytes, sealed. `lane` may be another's: any holder repairs with the same bytes.
-    package static func write(to bytes: UnsafeMutableRawPointer, _ batch: BatchDescriptor, from origin: DatagramOrigin) {
+    package static func write(to bytes: UnsafeMutableRawPointer, _ batch: BatchDescriptor, from origin: DatagramOrigin)
+    {
         DatagramHeader.write(
             to: bytes, .batch, from: origin, lane: batch.lane, payloadBytes: Int(batch.payloadBytes),
             payloadChecksum: batch.payloadChecksum)
@@ -45,8 +46,9 @@ package struct FragmentHeader: Equatable, Sendable {
     package var sliceBytes: Int
     package var frameBytes: Int
 
-    package init(lane: ReplicaID, generation: Generation, sequence: UInt64, offset: Int, sliceBytes: Int, frameBytes: Int)
-    {
+    package init(
+        lane: ReplicaID, generation: Generation, sequence: UInt64, offset: Int, sliceBytes: Int, frameBytes: Int
+    ) {
         self.lane = lane
         self.generation = generation
         self.sequence = sequence
