@@ -7,9 +7,10 @@ let package = Package(
     name: "trireme",
     products: [],
     targets: [
+        .target(name: "CTrireme"),
         .target(name: "TriremeCore", swiftSettings: settings),
         .target(name: "TriremeStorage", dependencies: ["TriremeCore"], swiftSettings: settings),
-        .target(name: "TriremeTransport", dependencies: ["TriremeCore"], swiftSettings: settings),
+        .target(name: "TriremeTransport", dependencies: ["CTrireme", "TriremeCore"], swiftSettings: settings),
         .target(name: "Trireme", dependencies: ["TriremeCore"], swiftSettings: settings),
         .target(name: "CTriremePlaceholder"),
         .target(name: "TriremeBench", dependencies: ["CTriremePlaceholder", "Trireme"], swiftSettings: settings),
@@ -19,5 +20,8 @@ let package = Package(
             name: "TriremeSimulator", dependencies: ["TriremeCore", "TriremeStorage", "TriremeTransport"],
             swiftSettings: settings),
         .testTarget(name: "TriremeSimulatorTests", dependencies: ["TriremeSimulator"], swiftSettings: settings),
+        .testTarget(
+            name: "TriremeTransportTests", dependencies: ["CTrireme", "TriremeCore", "TriremeTransport"],
+            swiftSettings: settings),
     ]
 )

@@ -17,15 +17,16 @@ package struct FragmentPlan: Equatable, Sendable {
 
     package init(mtuBytes: Int, segmentationOffload: Bool) {
         precondition(mtuBytes >= Self.mtuBytesMinimum)
-        let datagramBytes = min(mtuBytes - Wire.ipBytes, Wire.datagramBytesMaximum)
-        sliceBytes = (datagramBytes - Wire.fragmentHeaderBytes) / Self.cellBytes * Self.cellBytes
+        let datagramBytes = min(mtuBytes - WireFormat.ipBytes, WireFormat.datagramBytesMaximum)
+        sliceBytes = (datagramBytes - WireFormat.fragmentHeaderBytes) / Self.cellBytes * Self.cellBytes
         fragmentsPerSend =
             segmentationOffload
-            ? min(Self.segmentsMaximum, Wire.datagramBytesMaximum / (sliceBytes + Wire.fragmentHeaderBytes)) : 1
+            ? min(Self.segmentsMaximum, WireFormat.datagramBytesMaximum / (sliceBytes + WireFormat.fragmentHeaderBytes))
+            : 1
     }
 
     /// Bytes of a full fragment datagram: the segment size that the socket is told.
-    package var segmentBytes: Int { Wire.fragmentHeaderBytes + sliceBytes }
+    package var segmentBytes: Int { WireFormat.fragmentHeaderBytes + sliceBytes }
     /// Whether a frame goes in one datagram. Judged by the segment size and not by the MTU, which may be some bytes more:
     /// the kernel would cut there.
     package func fitsWhole(frameBytes: Int) -> Bool { frameBytes <= segmentBytes }

@@ -106,7 +106,7 @@ extension UDPNetwork {
             counters.batchDatagramsReceived &+= 1
             counters.batchBytesReceived &+= UInt64(count)
             counters.fragmentsReceived &+= 1
-            return assemble(fragment, bytes + Wire.fragmentHeaderBytes)
+            return assemble(fragment, bytes + WireFormat.fragmentHeaderBytes)
         }
     }
 

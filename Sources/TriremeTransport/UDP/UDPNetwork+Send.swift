@@ -146,13 +146,13 @@ extension UDPNetwork {
         var fragments = 0
         while transmission.offset < frameBytes, fragments < plan.fragmentsPerSend {
             let slice = min(plan.sliceBytes, frameBytes - transmission.offset)
-            let prefix = batchSlots.bytes(slot) + fragments * Wire.fragmentHeaderBytes
+            let prefix = batchSlots.bytes(slot) + fragments * WireFormat.fragmentHeaderBytes
             FragmentHeader(
                 lane: transmission.batch.lane, generation: transmission.batch.generation,
                 sequence: transmission.batch.sequence, offset: transmission.offset, sliceBytes: slice,
                 frameBytes: frameBytes
             ).write(to: prefix, from: options.origin)
-            batchSlots.append(slot, prefix, Wire.fragmentHeaderBytes)
+            batchSlots.append(slot, prefix, WireFormat.fragmentHeaderBytes)
             let ofHeader = max(0, min(Limits.headerBytes - transmission.offset, slice))
             if ofHeader > 0 { batchSlots.append(slot, header + transmission.offset, ofHeader) }
             if slice > ofHeader {
@@ -161,7 +161,7 @@ extension UDPNetwork {
             }
             transmission.offset += slice
             fragments += 1
-            bytes += Wire.fragmentHeaderBytes + slice
+            bytes += WireFormat.fragmentHeaderBytes + slice
         }
         return (bytes, fragments)
     }

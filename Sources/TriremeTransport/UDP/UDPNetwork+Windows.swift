@@ -11,8 +11,8 @@ package enum SocketAccounting {
     /// longer ones in pages of their own, with up to 1,632. (Measured on Linux 6.18: 2,304 for 1,024, 8,448 for 4,096,
     /// 16,640 for 8,960, less than 63,100 for 61,440.)
     package static func chargedBytes(datagramBytes: Int) -> Int {
-        let linear = datagramBytes + Wire.ipBytes + 448
-        guard linear <= 16_384 else { return datagramBytes + Wire.ipBytes + 1_632 }
+        let linear = datagramBytes + WireFormat.ipBytes + 448
+        guard linear <= 16_384 else { return datagramBytes + WireFormat.ipBytes + 1_632 }
         return (1 << (Int.bitWidth - (linear - 1).leadingZeroBitCount)) + 256
     }
 
@@ -23,7 +23,7 @@ package enum SocketAccounting {
         let full = frameBytes / plan.sliceBytes
         let rest = frameBytes % plan.sliceBytes
         return full * chargedBytes(datagramBytes: plan.segmentBytes)
-            + (rest > 0 ? chargedBytes(datagramBytes: Wire.fragmentHeaderBytes + rest) : 0)
+            + (rest > 0 ? chargedBytes(datagramBytes: WireFormat.fragmentHeaderBytes + rest) : 0)
     }
 
     /// Largest batches of each of `otherLanes` that a socket of so many bytes holds while nobody reads it.

@@ -69,11 +69,11 @@ package struct UDPNetwork: Network, ~Copyable {
         }
         try sockets.register(with: ring, first: options.firstFile)
         let joined = pieces && options.receiveOffload
-        let datagram = joined || !pieces ? Wire.datagramBytesMaximum : plan.segmentBytes
+        let datagram = joined || !pieces ? WireFormat.datagramBytesMaximum : plan.segmentBytes
         // Room for the longest prefix, a datagram, and no sharing of cache lines.
         let stride = (datagram + 40 + 63) / 64 * 64
         let scratch = max(64, Self.scratchBytes / stride)
-        let unicastStride = (Wire.datagramBytesMaximum + 40 + 63) / 64 * 64
+        let unicastStride = (WireFormat.datagramBytesMaximum + 40 + 63) / 64 * 64
         let group = options.firstBufferGroup
         let file = options.firstFile
         var dataRing = try ReceiveRing(
@@ -112,7 +112,7 @@ package struct UDPNetwork: Network, ~Copyable {
             count: options.controlSends, vectors: 1, bytes: Limits.datagramHeaderBytes + Limits.controlBodyBytes)
         batchSlots = SendSlots(
             count: options.batchSends, vectors: 2 * plan.fragmentsPerSend + 1,
-            bytes: plan.fragmentsPerSend * Wire.fragmentHeaderBytes)
+            bytes: plan.fragmentsPerSend * WireFormat.fragmentHeaderBytes)
         transmissions = Transmissions(capacity: options.batchQueue)
         // Tokens wait here from their last completion, or their refusal, to the next drain of `next()`.
         sent = BoundedQueue(capacity: 4 * options.batchQueue + 1_024)

@@ -74,6 +74,6 @@ package struct FragmentHeader: Equatable, Sendable {
         bytes.store(sequence, at: 48)
         bytes.store(UInt32(truncatingIfNeeded: offset), at: 56)
         bytes.store(UInt32(truncatingIfNeeded: frameBytes), at: 60)
-        DatagramHeader.seal(bytes, count: Wire.fragmentHeaderBytes)
+        DatagramHeader.seal(bytes, count: WireFormat.fragmentHeaderBytes)
     }
 }

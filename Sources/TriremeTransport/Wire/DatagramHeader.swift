@@ -14,7 +14,7 @@ package struct ClusterID: Hashable, Sendable {
 }
 
 /// Numbers of the wire format; they are for ever.
-package enum Wire {
+package enum WireFormat {
     /// "TRM1" as it stands in memory.
     package static let magic: UInt32 = 0x314D_5254
     package static let version: UInt8 = 1
@@ -76,8 +76,8 @@ package struct DatagramHeader: Equatable, Sendable {
         to bytes: UnsafeMutableRawPointer, _ kind: DatagramKind, from origin: DatagramOrigin, lane: ReplicaID,
         payloadBytes: Int, payloadChecksum: UInt32 = 0
     ) {
-        bytes.store(Wire.magic, at: 0)
-        bytes.storeBytes(of: Wire.version, toByteOffset: 4, as: UInt8.self)
+        bytes.store(WireFormat.magic, at: 0)
+        bytes.storeBytes(of: WireFormat.version, toByteOffset: 4, as: UInt8.self)
         bytes.storeBytes(of: kind.rawValue, toByteOffset: 5, as: UInt8.self)
         bytes.storeBytes(of: origin.me.rawValue, toByteOffset: 6, as: UInt8.self)
         bytes.storeBytes(of: lane.rawValue, toByteOffset: 7, as: UInt8.self)
@@ -95,7 +95,7 @@ package struct DatagramHeader: Equatable, Sendable {
     @inlinable package static func checkedBytes(of kind: UInt8, in count: Int) -> Int {
         switch kind {
         case DatagramKind.batch.rawValue: Limits.headerBytes
-        case DatagramKind.fragment.rawValue: Wire.fragmentHeaderBytes
+        case DatagramKind.fragment.rawValue: WireFormat.fragmentHeaderBytes
         default: count
         }
     }

@@ -31,11 +31,11 @@ package struct DatagramVerifier: Sendable {
         let isBatch = header.kind == DatagramKind.batch.rawValue
         let isFragment = header.kind == DatagramKind.fragment.rawValue
         let headerBytes =
-            isBatch ? Limits.headerBytes : isFragment ? Wire.fragmentHeaderBytes : Limits.datagramHeaderBytes
+            isBatch ? Limits.headerBytes : isFragment ? WireFormat.fragmentHeaderBytes : Limits.datagramHeaderBytes
         // The length is asked first where it needs no field that a foreign datagram may lack; a datagram that is not
         // ours at all is better counted as such than as one of a wrong length.
-        guard header.magic == Wire.magic else { return .refused(.magic) }
-        guard header.version == Wire.version else { return .refused(.version) }
+        guard header.magic == WireFormat.magic else { return .refused(.magic) }
+        guard header.version == WireFormat.version else { return .refused(.version) }
         guard count >= headerBytes, Int(header.payloadBytes) == count - headerBytes else { return .refused(.length) }
         if isBatch {
             guard count <= batchBytes else { return .refused(.length) }
