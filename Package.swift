@@ -9,7 +9,9 @@ let package = Package(
     targets: [
         .target(name: "CTrireme"),
         .target(name: "TriremeCore", swiftSettings: settings),
-        .target(name: "TriremeStorage", dependencies: ["TriremeCore"], swiftSettings: settings),
+        .target(name: "TriremeStorage", dependencies: ["CTrireme", "TriremeCore"], swiftSettings: settings),
+        .testTarget(
+            name: "TriremeStorageTests", dependencies: ["CTrireme", "TriremeStorage"], swiftSettings: settings),
         .target(name: "TriremeTransport", dependencies: ["CTrireme", "TriremeCore"], swiftSettings: settings),
         .target(name: "Trireme", dependencies: ["TriremeCore"], swiftSettings: settings),
         .target(name: "CTriremePlaceholder"),

@@ -38,7 +38,8 @@ package protocol StorageDevice: ~Copyable {
 
     // Start only: these wait. Never called once the reactor turns.
     /// Reads up to `into.count` bytes; the result is less only at the end of the file.
-    mutating func readNow(_ file: StorageFile, at offset: UInt64, into: UnsafeMutableRawBufferPointer) throws(StorageError) -> Int
+    mutating func readNow(_ file: StorageFile, at offset: UInt64, into: UnsafeMutableRawBufferPointer)
+        throws(StorageError) -> Int
     /// Writes and makes durable.
     mutating func writeNow(_ file: StorageFile, at offset: UInt64, _ bytes: UnsafeRawBufferPointer) throws(StorageError)
     /// Makes durable what a dead process may have left in flight, before it is believed (PROTOCOL §9 ◆).

@@ -1,0 +1,192 @@
+// The disk of a real replica: a data directory's files through the reactor's io_uring. Owned by the reactor's thread.
+import CTrireme
+import Glibc
+import TriremeCore
+
+/// Until ``attach(ring:firstFile:)`` only the waiting calls work: a log is opened first, then the reactor turns.
+package struct RingDevice: StorageDevice, ~Copyable {
+    /// Class of its tokens, in the top byte: the reactor hands every completion with it to ``complete(token:result:)``.
+    package static let tokenClass: UInt64 = 0x02
+    /// Operations that may be under way: the writes, chunks and reads that a log allows itself.
+    private static let capacity = 64
+    /// Pieces of one write: 1 MiB of pages.
+    private static let piecesPerWrite = 257
+
+    private struct Operation {
+        var isActive = false
+        /// The submission ring was full; it is tried again.
+        var isDeferred = false
+        var isWrite = false
+        var file: UInt32 = 0
+        var offset: UInt64 = 0
+        var count: UInt32 = 0
+        var token: UInt64 = 0
+        var memory: UnsafeMutableRawPointer?
+    }
+
+    package let directory: DataDirectory
+    private var ring: OpaquePointer?
+    private var firstFile: UInt32 = 0
+    private let operations: UnsafeMutablePointer<Operation>
+    /// One array of pieces for each operation: the kernel reads it when it takes the submission.
+    private let vectors: UnsafeMutablePointer<iovec>
+    private let free: UnsafeMutablePointer<UInt8>
+    private var freeCount = Self.capacity
+    private var deferredCount = 0
+    private let completions: UnsafeMutablePointer<StorageCompletion>
+    private var firstCompletion = 0
+    private var completionCount = 0
+    private let bounce: UnsafeMutableRawBufferPointer
+
+    package init(_ directory: consuming DataDirectory) {
+        self.directory = directory
+        operations = .allocate(capacity: Self.capacity)
+        operations.initialize(repeating: Operation(), count: Self.capacity)
+        vectors = .allocate(capacity: Self.capacity * Self.piecesPerWrite)
+        free = .allocate(capacity: Self.capacity)
+        for i in 0..<Self.capacity { (free + i).initialize(to: UInt8(Self.capacity - 1 - i)) }
+        completions = .allocate(capacity: Self.capacity)
+        bounce = .allocate(byteCount: SegmentWindow.bytes, alignment: Limits.pageBytes)
+    }
+    deinit {
+        operations.deallocate()
+        vectors.deallocate()
+        free.deallocate()
+        completions.deallocate()
+        bounce.deallocate()
+    }
+    package var isDurable: Bool { true }
+
+    /// The ring that this device shares, with ``DataDirectory/descriptors`` registered from index `firstFile` on.
+    package mutating func attach(ring: OpaquePointer, firstFile: UInt32) {
+        self.ring = ring
+        self.firstFile = firstFile
+    }
+
+    // MARK: asynchronous
+
+    private mutating func begin(_ file: StorageFile, _ offset: UInt64, _ token: UInt64) -> Int {
+        precondition(freeCount > 0, "more operations under way than a log allows itself")
+        precondition(token >> 48 == 0)
+        freeCount -= 1
+        let slot = Int(free[freeCount])
+        operations[slot] = Operation(
+            isActive: true, file: firstFile + UInt32(DataDirectory.index(of: file)), offset: offset, token: token)
+        return slot
+    }
+    package mutating func write(
+        _ file: StorageFile, at offset: UInt64, _ pieces: UnsafeBufferPointer<UnsafeRawBufferPointer>, token: UInt64
+    ) {
+        precondition(pieces.count <= Self.piecesPerWrite)
+        let slot = begin(file, offset, token)
+        let vector = vectors + slot * Self.piecesPerWrite
+        for (i, piece) in pieces.enumerated() {
+            (vector + i).initialize(
+                to: iovec(iov_base: UnsafeMutableRawPointer(mutating: piece.baseAddress), iov_len: piece.count))
+        }
+        operations[slot].isWrite = true
+        operations[slot].count = UInt32(pieces.count)
+        submit(slot)
+    }
+    package mutating func read(
+        _ file: StorageFile, at offset: UInt64, into: UnsafeMutableRawBufferPointer, token: UInt64
+    ) {
+        let slot = begin(file, offset, token)
+        operations[slot].memory = into.baseAddress
+        operations[slot].count = UInt32(into.count)
+        submit(slot)
+    }
+    private mutating func submit(_ slot: Int) {
+        guard let ring else { preconditionFailure("no ring attached") }
+        let operation = operations[slot]
+        let token = Self.tokenClass << 56 | UInt64(slot) << 48 | operation.token
+        let result =
+            operation.isWrite
+            ? trm_ring_write(
+                ring, operation.file, vectors + slot * Self.piecesPerWrite, operation.count, operation.offset, false,
+                token)
+            : trm_ring_read(ring, operation.file, operation.memory!, operation.count, operation.offset, token)
+        guard result != 0 else { return }
+        if result == -EBUSY {
+            operations[slot].isDeferred = true
+            deferredCount += 1
+        } else {
+            complete(token: token, result: result)
+        }
+    }
+    private mutating func submitDeferred() {
+        let before = deferredCount
+        for slot in 0..<Self.capacity where operations[slot].isActive && operations[slot].isDeferred {
+            operations[slot].isDeferred = false
+            deferredCount -= 1
+            submit(slot)
+            if deferredCount == before { return }
+        }
+    }
+
+    /// A completion of the ring whose token has ``tokenClass`` in its top byte.
+    package mutating func complete(token: UInt64, result: Int32) {
+        let slot = Int(token >> 48 & 0xFF)
+        precondition(token >> 56 == Self.tokenClass && slot < Self.capacity && operations[slot].isActive)
+        (completions + (firstCompletion + completionCount) % Self.capacity).initialize(
+            to: StorageCompletion(token: operations[slot].token, result: Int(result)))
+        completionCount += 1
+        operations[slot].isActive = false
+        free[freeCount] = UInt8(slot)
+        freeCount += 1
+    }
+    package mutating func next() -> StorageCompletion? {
+        if deferredCount > 0 { submitDeferred() }
+        guard completionCount > 0 else { return nil }
+        defer {
+            firstCompletion = (firstCompletion + 1) % Self.capacity
+            completionCount -= 1
+        }
+        return completions[firstCompletion]
+    }
+
+    // MARK: waiting
+
+    private func failed(_ what: String, _ file: StorageFile, _ offset: UInt64) -> StorageError {
+        let text = reason(-errno)
+        return StorageError(
+            .io,
+            "\(DataDirectory.path(directory.path, file)): \(what) at byte \(offset) failed (\(text)); it is not retried"
+        )
+    }
+    package mutating func readNow(
+        _ file: StorageFile, at offset: UInt64, into: UnsafeMutableRawBufferPointer
+    ) throws(StorageError) -> Int {
+        let descriptor = directory.descriptors[DataDirectory.index(of: file)]
+        var done = 0
+        while done < into.count {
+            let wanted = min(bounce.count, into.count - done)
+            let got = pread(descriptor, bounce.baseAddress!, roundedToPages(wanted), off_t(offset) + off_t(done))
+            if got < 0 {
+                if errno == EINTR { continue }
+                throw failed("reading", file, offset)
+            }
+            let taken = min(got, wanted)
+            (into.baseAddress! + done).copyMemory(from: bounce.baseAddress!, byteCount: taken)
+            done += taken
+            if taken < wanted { break }
+        }
+        return done
+    }
+    package mutating func writeNow(
+        _ file: StorageFile, at offset: UInt64, _ bytes: UnsafeRawBufferPointer
+    ) throws(StorageError) {
+        precondition(bytes.count % Limits.pageBytes == 0)
+        let descriptor = directory.descriptors[DataDirectory.index(of: file)]
+        var done = 0
+        while done < bytes.count {
+            let count = min(bounce.count, bytes.count - done)
+            bounce.baseAddress!.copyMemory(from: bytes.baseAddress! + done, byteCount: count)
+            guard pwrite(descriptor, bounce.baseAddress!, count, off_t(offset) + off_t(done)) == count else {
+                throw failed("writing", file, offset)
+            }
+            done += count
+        }
+    }
+    package mutating func flushNow() throws(StorageError) { try directory.sync() }
+}
