@@ -1,0 +1,51 @@
+# The two commands of the README, and what they need on a fresh machine.
+#   make bench [ARGS="…"]   three replica processes on this machine, measured
+#   make test               everything that is checked, in release
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PACKAGES := liburing-dev libnuma-dev
+TEST_PACKAGES := clang redis-tools
+BINARY := .build/release/trireme
+SEEDS ?= 1000
+
+.PHONY: help setup test-setup build bench test simulate unit-test end-to-end-test clean
+
+help:
+	@sed -n '2,3s/^# *//p' Makefile
+
+# Installs what is missing and says so; asks for sudo only where it is not root.
+define install
+	@missing=""; for p in $(1); do dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q 'install ok installed' || missing="$$missing $$p"; done; \
+	if [ -n "$$missing" ]; then \
+	  echo "installing$$missing (Debian packages)"; \
+	  sudo=""; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+	  $$sudo apt-get update -qq && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+	fi
+endef
+
+setup:
+	$(call install,$(PACKAGES))
+	@command -v swift >/dev/null || { echo "swift is missing: install a Swift 6.2 or later toolchain from swift.org and put it on the PATH"; exit 1; }
+
+test-setup: setup
+	$(call install,$(TEST_PACKAGES))
+
+build: setup
+	swift build -c release --product trireme
+
+bench: build
+	$(BINARY) bench $(ARGS)
+
+simulate: build
+	$(BINARY) simulate --seeds $(SEEDS)
+
+# The C shim's own tests, also under the thread, address and undefined-behaviour sanitizers.
+-include Tests/CTriremeTests/shim.mk
+
+unit-test: test-setup
+	swift test -c release --disable-testable-imports
+
+test: test-setup shim-test unit-test simulate
+
+clean:
+	rm -rf .build

@@ -1,0 +1,50 @@
+// The two neighbours of an engine: the state machine above it and the source of own commands.
+import TriremeCore
+
+/// The state machine as the engine sees it: one call per batch.
+package protocol Application: AnyObject {
+    /// Executes a batch's commands in order. For an own batch the clients are answered.
+    func apply(_ batch: BatchDescriptor, payload: UnsafeRawPointer, slot: UInt64, timestamp: UInt64, isOwn: Bool)
+    /// Hash of the state, for comparing replicas.
+    var stateDigest: UInt64 { get }
+    /// The state of this moment, as bytes at a page-aligned address whose last page is padded with zeros and readable. They stay
+    /// untouched until the next call; execution waits for it.
+    func snapshot() throws -> UnsafeRawBufferPointer
+    func restore(from bytes: UnsafeRawBufferPointer) throws
+}
+
+/// An own batch to be sealed: a buffer of class `own` whose payload is filled and which is held as `filling`.
+package struct Submission {
+    package var buffer: UInt32
+    package var payloadBytes: Int
+    package var count: Int
+    /// Bytes of each command, or 0 when each carries its own length.
+    package var stride: Int
+    package init(buffer: UInt32, payloadBytes: Int, count: Int, stride: Int) {
+        self.buffer = buffer
+        self.payloadBytes = payloadBytes
+        self.count = count
+        self.stride = stride
+    }
+}
+
+/// Where own commands come from. Called on the reactor's thread.
+package protocol Gateway: AnyObject {
+    /// The next own batch: a full one, or with `mustSeal` a partial one too; nil when there is none. Takes its buffer from `pool`.
+    func poll(now: UInt64, mustSeal: Bool, pool: BufferPool) -> Submission?
+    /// Since when a partial batch has been waiting (nanoseconds), if one is.
+    var pendingSince: UInt64? { get }
+    /// A turn has ended: clients whose replies came in it are woken, once each.
+    func turnEnded()
+    /// When the gateway wants to be polled again although nothing else happens; `UInt64.max` for never.
+    func nextDue(now: UInt64) -> UInt64
+}
+
+/// Where the replies to own commands go. Called on the thread that executes.
+package protocol ReplySink: AnyObject {
+    /// Whether replies shall be collected at all.
+    var wantsReplies: Bool { get }
+    /// The next own batch, in the order of sealing, was executed: `count` replies, each a u32 length and bytes padded to
+    /// four. Without ``wantsReplies`` the bytes are empty.
+    func executed(count: Int, replies: UnsafeRawBufferPointer)
+}

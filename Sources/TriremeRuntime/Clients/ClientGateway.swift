@@ -1,0 +1,154 @@
+// The gateway stage: gathers what the client threads have filled, and gives them their replies. The reactor's thread.
+import CTrireme
+import TriremeCore
+
+/// Any number of client ports over one engine. Ports are added from any thread, through a ring.
+package final class ClientGateway: Gateway, ReplySink, @unchecked Sendable {
+    /// Client threads of one replica, at most.
+    package static let ports = 64
+    private let pool: BufferPool
+    private let wake: @Sendable () -> Void
+    private let arrivals: UnsafeMutablePointer<trm_mpsc>
+    private let storage: UnsafeMutableRawPointer
+    @exclusivity(unchecked) private var ports: [ClientPort] = []
+    @exclusivity(unchecked) private var turn = 0
+    /// Port and number of commands of every own batch that is not executed yet, in order.
+    @exclusivity(unchecked) private var order: [(port: Int, count: Int)]
+    @exclusivity(unchecked) private var orderHead = 0
+    @exclusivity(unchecked) private var orderCount = 0
+    @exclusivity(unchecked) package private(set) var pendingSince: UInt64?
+
+    /// - Parameters:
+    ///   - windowBatches: own batches under way at most.
+    ///   - wake: wakes a sleeping reactor; cheap when it is awake.
+    package init(pool: BufferPool, windowBatches: Int, wake: @escaping @Sendable () -> Void) {
+        self.pool = pool
+        self.wake = wake
+        order = Array(repeating: (0, 0), count: windowBatches * 2 + 8)
+        let ring = MemoryLayout<trm_mpsc>.stride
+        storage = .allocate(
+            byteCount: ring + trm_mpsc_storage_bytes(8, UInt64(Self.ports)), alignment: 128)
+        arrivals = storage.bindMemory(to: trm_mpsc.self, capacity: 1)
+        trm_mpsc_init(arrivals, storage + ring, 8, UInt64(Self.ports))
+        ports.reserveCapacity(Self.ports)
+    }
+    deinit {
+        takeArrivals()
+        storage.deallocate()
+    }
+
+    /// A new port, from any thread; `nil` when there are too many.
+    ///
+    /// - Parameters:
+    ///   - capacity: commands that may be unanswered at a time.
+    ///   - onReplies: called on the reactor's thread after a turn that brought replies; must not block.
+    package func makePort(
+        capacity: Int, replyBytes: Int = 1 << 20, onReplies: (@Sendable () -> Void)? = nil
+    ) -> ClientPort? {
+        let port = ClientPort(
+            pool: pool, capacity: capacity, replyBytes: replyBytes, wake: wake, onReplies: onReplies)
+        var pointer = UInt64(UInt(bitPattern: Unmanaged.passRetained(port).toOpaque()))
+        guard trm_mpsc_try_push(arrivals, &pointer) else {
+            Unmanaged.passUnretained(port).release()
+            return nil
+        }
+        wake()
+        return port
+    }
+
+    private func takeArrivals() {
+        var pointer: UInt64 = 0
+        while ports.count < Self.ports, trm_mpsc_try_pop(arrivals, &pointer) {
+            ports.append(
+                Unmanaged<ClientPort>.fromOpaque(UnsafeRawPointer(bitPattern: UInt(pointer))!).takeRetainedValue())
+        }
+    }
+
+    // MARK: Gateway
+
+    package func poll(now: UInt64, mustSeal: Bool, pool: BufferPool) -> Submission? {
+        takeArrivals()
+        for port in ports { port.lend() }
+        guard orderCount < order.count else { return nil }
+        var anyPending = false
+        for i in 0..<ports.count {
+            let index = (turn + i) % ports.count
+            if let submission = ports[index].take(mustSeal: mustSeal) {
+                turn = index + 1
+                order[(orderHead + orderCount) % order.count] = (index, submission.count)
+                orderCount += 1
+                pendingSince = nil
+                return submission
+            }
+            if ports[index].isPending { anyPending = true }
+        }
+        pendingSince = anyPending ? pendingSince ?? now : nil
+        return nil
+    }
+
+    package func nextDue(now: UInt64) -> UInt64 { .max }
+
+    /// Whether a client has put something in that no poll has seen: asked before the reactor sleeps.
+    package var hasWork: Bool {
+        for port in ports where port.isPending { return true }
+        return false
+    }
+
+    package func turnEnded() {
+        for port in ports where port.hasNews {
+            port.hasNews = false
+            flushOverflow(port)
+            port.onReplies?()
+        }
+    }
+
+    /// The replica ends: clients learn that what is unanswered has an unknown outcome.
+    package func shut() {
+        takeArrivals()
+        for port in ports {
+            port.shut()
+            port.onReplies?()
+        }
+    }
+
+    // MARK: Replies
+
+    package var wantsReplies: Bool { true }
+
+    package func executed(count: Int, replies: UnsafeRawBufferPointer) {
+        precondition(orderCount > 0, "an own batch was executed that was never sealed")
+        let (index, expected) = order[orderHead]
+        precondition(count == expected, "a batch came back with another number of commands")
+        orderHead = (orderHead + 1) % order.count
+        orderCount -= 1
+        let port = ports[index]
+        port.hasNews = true
+        flushOverflow(port)
+        var offset = 0
+        for _ in 0..<count {
+            let length = Int(UInt32(littleEndian: replies.load(fromByteOffset: offset, as: UInt32.self)))
+            let footprint = (length + 7) & ~3
+            let entry = replies.baseAddress! + offset
+            if !port.overflow.isEmpty || !port.replies.push(entry, footprint: footprint) {
+                port.overflow.append(contentsOf: UnsafeRawBufferPointer(start: entry, count: footprint))
+            }
+            offset += footprint
+        }
+    }
+
+    /// Replies that found the ring full follow in order once the client has made room.
+    private func flushOverflow(_ port: ClientPort) {
+        guard !port.overflow.isEmpty else { return }
+        var offset = 0
+        port.overflow.withUnsafeBytes { bytes in
+            while offset < bytes.count {
+                let length = Int(UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self)))
+                let footprint = (length + 7) & ~3
+                guard port.replies.push(bytes.baseAddress! + offset, footprint: footprint) else { break }
+                offset += footprint
+            }
+        }
+        port.overflow.removeFirst(offset)
+        if !port.overflow.isEmpty { port.hasNews = true }
+    }
+}

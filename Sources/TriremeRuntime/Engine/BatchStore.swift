@@ -1,0 +1,126 @@
+// Where the bytes of every batch are that this replica holds: in a buffer, in its log, or both (PROTOCOL §8).
+import TriremeCore
+
+/// One batch that the log holds.
+package struct StoredBatch {
+    package var batch: BatchDescriptor
+    /// Its place in the log's stream.
+    package var offset: UInt64
+    /// The buffer that still holds it.
+    package var buffer: UInt32?
+    /// When an own batch was sealed, in nanoseconds.
+    package var sealedAt: UInt64
+}
+
+/// Per lane and generation a ring of the latest batches. Older ones may still lie in the log, but nobody can name
+/// their place: the engine takes a snapshot before it needs them.
+struct BatchStore: ~Copyable {
+    private struct Track {
+        var generation = Generation.zero
+        var cells: UnsafeMutablePointer<StoredBatch>?
+        var first: UInt64 = 1
+        var last: UInt64 = 0
+    }
+    let capacity: UInt64
+    private let members: Int
+    private let tracks: UnsafeMutablePointer<Track>
+    private static var empty: StoredBatch {
+        StoredBatch(
+            batch: BatchDescriptor(
+                lane: ReplicaID(0), generation: .zero, sequence: 0, payloadBytes: 0, payloadChecksum: 0, count: 0,
+                stride: 0, digest: 0), offset: 0, buffer: nil, sealedAt: 0)
+    }
+
+    /// - Parameter capacity: batches remembered per lane and generation, a power of two. A generation takes its ring when its
+    ///   first batch comes, which is when a member has started: never on the hot path.
+    init(members: Int, capacity: Int) {
+        precondition(capacity.nonzeroBitCount == 1)
+        self.capacity = UInt64(capacity)
+        self.members = members
+        tracks = .allocate(capacity: members * Limits.generationsPerLane)
+        tracks.initialize(repeating: Track(), count: members * Limits.generationsPerLane)
+    }
+    deinit {
+        for i in 0..<members * Limits.generationsPerLane { tracks[i].cells?.deallocate() }
+        tracks.deallocate()
+    }
+
+    private func slots(_ lane: ReplicaID) -> Range<Int> {
+        lane.index * Limits.generationsPerLane..<(lane.index + 1) * Limits.generationsPerLane
+    }
+    private func find(_ lane: ReplicaID, _ generation: Generation) -> UnsafeMutablePointer<Track>? {
+        for i in slots(lane) where tracks[i].cells != nil && tracks[i].generation == generation { return tracks + i }
+        return nil
+    }
+
+    func insert(_ stored: StoredBatch) {
+        let batch = stored.batch
+        let track = find(batch.lane, batch.generation) ?? open(batch.lane, batch.generation)
+        if track.pointee.last == 0 { track.pointee.first = batch.sequence }
+        track.pointee.cells![Int(batch.sequence & (capacity - 1))] = stored
+        track.pointee.last = batch.sequence
+        if track.pointee.last - track.pointee.first >= capacity {
+            track.pointee.first = track.pointee.last - capacity + 1
+        }
+    }
+
+    /// A new generation takes a free ring, or that of the lowest generation: the core opened it, so that one is passed.
+    private func open(_ lane: ReplicaID, _ generation: Generation) -> UnsafeMutablePointer<Track> {
+        var victim = slots(lane).lowerBound
+        for i in slots(lane) {
+            if tracks[i].cells == nil {
+                victim = i
+                break
+            }
+            if tracks[i].generation < tracks[victim].generation { victim = i }
+        }
+        let track = tracks + victim
+        if track.pointee.cells == nil {
+            let cells = UnsafeMutablePointer<StoredBatch>.allocate(capacity: Int(capacity))
+            cells.initialize(repeating: Self.empty, count: Int(capacity))
+            track.pointee.cells = cells
+        }
+        track.pointee.generation = generation
+        track.pointee.first = 1
+        track.pointee.last = 0
+        return track
+    }
+
+    /// The batch, if its place is known.
+    func cell(_ lane: ReplicaID, _ generation: Generation, _ sequence: UInt64) -> UnsafeMutablePointer<StoredBatch>? {
+        guard let track = find(lane, generation), sequence >= track.pointee.first, sequence <= track.pointee.last else {
+            return nil
+        }
+        return track.pointee.cells! + Int(sequence & (capacity - 1))
+    }
+
+    /// The lowest stream offset of a batch that `cut` does not cover, if there is one.
+    func lowestOffset(notCoveredBy cut: Cut) -> UInt64? {
+        var lowest: UInt64?
+        for lane in 0..<members {
+            for i in slots(ReplicaID(lane)) where tracks[i].cells != nil && tracks[i].last > 0 {
+                let track = tracks[i]
+                guard track.generation >= cut[lane].generation else { continue }
+                let next = track.generation == cut[lane].generation ? cut[lane].sequence + 1 : track.first
+                guard next <= track.last else { continue }
+                let offset = track.cells![Int(max(next, track.first) & (capacity - 1))].offset
+                lowest = min(lowest ?? offset, offset)
+            }
+        }
+        return lowest
+    }
+
+    /// Most batches of any generation above what `cut` covers: how close the rings are to forgetting what is needed.
+    func mostUncovered(by cut: Cut) -> UInt64 {
+        var most: UInt64 = 0
+        for lane in 0..<members {
+            for i in slots(ReplicaID(lane)) where tracks[i].cells != nil {
+                let covered = tracks[i].generation == cut[lane].generation ? cut[lane].sequence : 0
+                if tracks[i].last > covered, tracks[i].generation >= cut[lane].generation {
+                    most = max(most, tracks[i].last - covered)
+                }
+            }
+        }
+        return most
+    }
+}

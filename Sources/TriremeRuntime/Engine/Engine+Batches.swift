@@ -1,0 +1,174 @@
+// Lanes: sealing own batches, taking others', windows (PROTOCOL §3; ARCHITECTURE, principles 5 and 6).
+import TriremeCore
+import TriremeStorage
+import TriremeTransport
+
+/// This replica's own lane in its present generation.
+struct OwnLane {
+    var sealed: UInt64 = 0
+    var executed: UInt64 = 0
+    var digest: UInt64 = 0
+    var inFlight: UInt64 { sealed - executed }
+}
+
+extension Engine where Device: ~Copyable, Wire: ~Copyable {
+    /// Own batches per turn: few, so that receiving keeps pace with sending.
+    private static var sealsPerTurn: Int { 2 }
+
+    /// Seals what the gateway has. A partial batch goes out at once when none of one's own is in flight; otherwise when it is
+    /// full or has waited for its bound (Nagle's rule by completion).
+    mutating func seal() {
+        guard !core.isForgetful else { return }
+        for _ in 0..<Self.sealsPerTurn {
+            guard windowIsOpen, log.canAppend(bytes: settings.batchBytes) else { return }
+            let waited = gateway.pendingSince.map { now - min(now, $0) >= settings.sealAfterNanoseconds } ?? false
+            guard
+                let submission = gateway.poll(
+                    now: now, mustSeal: own.inFlight == 0 || waited, pool: pool)
+            else { return }
+            seal(submission)
+        }
+    }
+
+    private mutating func seal(_ submission: Submission) {
+        let payload = pool.payload(submission.buffer)
+        let bytes = UnsafeRawBufferPointer(start: payload, count: submission.payloadBytes)
+        let checksum = payloadChecksum(bytes)
+        own.sealed += 1
+        own.digest = BatchDescriptor.chain(own.digest, checksum: checksum, payloadBytes: UInt32(bytes.count))
+        let batch = BatchDescriptor(
+            lane: settings.core.me, generation: settings.generation, sequence: own.sealed,
+            payloadBytes: UInt32(bytes.count), payloadChecksum: checksum, count: UInt32(submission.count),
+            stride: UInt32(submission.stride), digest: own.digest)
+        core.sentSequence = own.sealed
+        counters.ownBatches += 1
+        counters.ownCommands += UInt64(submission.count)
+        counters.ownPayloadBytes += UInt64(bytes.count)
+        if settings.core.members > 1 {
+            pool.holdForSend(submission.buffer)
+            network.multicast(batch, payload: payload, token: submission.buffer)
+        }
+        append(batch, buffer: submission.buffer)
+        _ = pool.drop(submission.buffer, .filling)
+    }
+
+    /// Appends a batch to the log, from the buffer that it lies in.
+    private mutating func append(_ batch: BatchDescriptor, buffer: UInt32) {
+        pool.hold(buffer, [.write, .execution])
+        _ = log.append(batch, frame: pool.frame(buffer), buffer: buffer)
+        store.insert(StoredBatch(batch: batch, offset: log.lastOffset, buffer: buffer, sealedAt: now))
+        step(.appended(batch))
+    }
+
+    /// A verified batch arrived, its buffer belongs to the engine.
+    mutating func receive(_ batch: BatchDescriptor, buffer: UInt32, frame: UnsafeMutableRawPointer) {
+        let mine = batch.lane == settings.core.me && batch.generation == settings.generation
+        let verdict =
+            mine
+            ? .duplicate
+            : core.lanes.arriving(
+                batch.lane, batch.generation, batch.sequence, committed: core.committed[batch.lane.index])
+        switch verdict {
+        case .next where log.canAppend(bytes: settings.batchBytes):
+            guard accept(batch, buffer: buffer) else { return }
+            takeEarly(after: batch)
+        case .next, .refused:
+            counters.refusedBatches += 1
+            giveBack(buffer)
+        case .duplicate:
+            counters.duplicates += 1
+            giveBack(buffer)
+        case .early: keepEarly(batch, buffer: buffer)
+        }
+    }
+
+    /// A buffer that nobody holds goes back to where it came from.
+    mutating func giveBack(_ buffer: UInt32) { drop(buffer, []) }
+
+    /// Takes the next batch of its generation, if its digest continues the chain. Returns false if it was refused.
+    private mutating func accept(_ batch: BatchDescriptor, buffer: UInt32) -> Bool {
+        let before =
+            core.lanes.track(batch.lane, batch.generation).flatMap {
+                $0.appended == 0 ? 0 : core.lanes.position(batch.lane, batch.generation, $0.appended)?.digest
+            } ?? 0
+        guard
+            batch.digest
+                == BatchDescriptor.chain(before, checksum: batch.payloadChecksum, payloadBytes: batch.payloadBytes)
+        else {
+            counters.wrongDigests += 1
+            giveBack(buffer)
+            return false
+        }
+        append(batch, buffer: buffer)
+        asks[batch.lane.index].progressed(now: now)
+        return true
+    }
+
+    private mutating func keepEarly(_ batch: BatchDescriptor, buffer: UInt32) {
+        let cell = early.cell(batch.lane, batch.sequence)
+        if cell.pointee.isFull {
+            // The one that is needed sooner stays.
+            let kept = cell.pointee.batch
+            if kept.generation == batch.generation, kept.sequence <= batch.sequence {
+                counters.duplicates += 1
+                giveBack(buffer)
+                return
+            }
+            giveBack(cell.pointee.buffer)
+        }
+        counters.early += 1
+        cell.pointee = EarlyBatches.Cell(batch: batch, buffer: buffer, isFull: true)
+        core.noteWanted(batch.lane, batch.generation, batch.sequence)
+    }
+
+    /// Those that waited for this batch follow it.
+    private mutating func takeEarly(after batch: BatchDescriptor) {
+        var sequence = batch.sequence + 1
+        while early.holds(batch.lane, batch.generation, sequence), log.canAppend(bytes: settings.batchBytes) {
+            let cell = early.cell(batch.lane, sequence)
+            cell.pointee.isFull = false
+            guard accept(cell.pointee.batch, buffer: cell.pointee.buffer) else { return }
+            sequence += 1
+        }
+    }
+
+    // MARK: Windows
+
+    /// Whether one more own batch may be sealed: own execution within a window, and every other replica that keeps up within
+    /// `stragglerFactor` windows (PROTOCOL §3.5).
+    private var windowIsOpen: Bool {
+        guard own.inFlight < UInt64(settings.windowBatches) else { return false }
+        let limit = UInt64(settings.windowBatches * EngineSettings.stragglerFactor)
+        let members = settings.core.members
+        var within = MemberSet()
+        within.insert(settings.core.me)
+        var behind = MemberSet()
+        for member in 0..<members where member != settings.core.me.index {
+            let id = ReplicaID(member)
+            let lag = own.sealed - min(own.sealed, releasedByOther(id))
+            if lag < limit { within.insert(id) } else { behind.insert(id) }
+        }
+        if behind.bits == 0 { return true }
+        // Whoever has fallen behind and is not catching up is a straggler and does not count, unless without it no Q2 is left.
+        guard settings.core.quorums.isClassic(within) else { return false }
+        for member in 0..<members where behind.contains(ReplicaID(member)) && !isStraggler(ReplicaID(member)) {
+            return false
+        }
+        return true
+    }
+
+    /// How far a member has executed this lane.
+    private func releasedByOther(_ member: ReplicaID) -> UInt64 {
+        let status = core.status(of: member)
+        return status.received[settings.core.me.index].generation == settings.generation
+            ? status.released[settings.core.me.index] : 0
+    }
+
+    /// Silent for a while, or further behind in the order than a voting window: it catches up by itself.
+    private func isStraggler(_ member: ReplicaID) -> Bool {
+        let status = core.status(of: member)
+        return now - core.heardAt(member) > settings.core.timing.suspicionNanoseconds
+            || status.commitIndex + UInt64(Limits.votesAheadSlots) < core.commitIndex
+            || status.flags.contains(.observes)
+    }
+}

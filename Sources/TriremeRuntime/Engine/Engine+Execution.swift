@@ -1,0 +1,132 @@
+// Execution in the order of the cuts (PROTOCOL §5), from the buffers where the batches still are, or read back from the log.
+import TriremeCore
+import TriremeStorage
+import TriremeTransport
+
+/// The batches being executed.
+struct ExecutionCursor {
+    var lane = ReplicaID(0)
+    var generation = Generation.zero
+    var next: UInt64 = 1
+    var last: UInt64 = 0
+    var slot: UInt64 = 0
+    var timestamp: UInt64 = 0
+    /// Whether a step is under way.
+    var isActive = false
+}
+
+extension Engine where Device: ~Copyable, Wire: ~Copyable {
+    /// Batches executed in one turn at most, so that receiving and voting go on meanwhile.
+    private static var batchesPerTurn: Int { 64 }
+    private static var readsAhead: UInt64 { 8 }
+
+    mutating func execute() {
+        var budget = Self.batchesPerTurn
+        while budget > 0 {
+            if cursor.isActive {
+                guard cursor.next <= cursor.last else {
+                    cursor.isActive = false
+                    continue
+                }
+                guard executeNext() else { return }
+                budget -= 1
+                continue
+            }
+            // A snapshot that is due is taken between two slots.
+            if snapshots.isWanted, core.executor.isBetweenSlots { return }
+            switch core.nextExecution() {
+            case .batches(let slot, let lane, let generation, let first, let last, let timestamp):
+                cursor = ExecutionCursor(
+                    lane: lane, generation: generation, next: first, last: last, slot: slot, timestamp: timestamp,
+                    isActive: true)
+            case .endOfSlot: continue
+            case nil: return
+            }
+        }
+    }
+
+    /// Executes the batch at the cursor, if it is at hand.
+    private mutating func executeNext() -> Bool {
+        guard let cell = store.cell(cursor.lane, cursor.generation, cursor.next) else {
+            core.noteWanted(cursor.lane, cursor.generation, cursor.last)
+            return false
+        }
+        guard let buffer = cell.pointee.buffer else {
+            readAhead()
+            return false
+        }
+        let isOwn = cursor.lane == settings.core.me && cursor.generation == settings.generation
+        application.apply(
+            cell.pointee.batch, payload: pool.payload(buffer), slot: cursor.slot, timestamp: cursor.timestamp,
+            isOwn: isOwn)
+        counters.executedBatches += 1
+        counters.executedCommands += UInt64(cell.pointee.batch.count)
+        if isOwn { own.executed = cursor.next }
+        executed(cell, buffer)
+        cursor.next += 1
+        return true
+    }
+
+    /// A batch was executed: its buffer is retained for repair for a while, the oldest retained one goes.
+    private mutating func executed(_ cell: UnsafeMutablePointer<StoredBatch>, _ buffer: UInt32) {
+        let kind = pool.kind(buffer)
+        guard kind != .reserve else {
+            cell.pointee.buffer = nil
+            drop(buffer, .execution)
+            return
+        }
+        pool.hold(buffer, .repair)
+        drop(buffer, .execution)
+        guard let oldest = retained.push(buffer, kind, holding: cell.pointee.batch) else { return }
+        if let cell = store.cell(oldest.batch.lane, oldest.batch.generation, oldest.batch.sequence),
+            cell.pointee.buffer == oldest.buffer
+        {
+            cell.pointee.buffer = nil
+        }
+        drop(oldest.buffer, .repair)
+    }
+
+    /// Reads the batches that come next back from the log: after a restart, and for a replica that catches up.
+    private mutating func readAhead() {
+        for sequence in cursor.next...min(cursor.last, cursor.next + Self.readsAhead - 1) {
+            guard let cell = store.cell(cursor.lane, cursor.generation, sequence) else { return }
+            if cell.pointee.buffer != nil || reads.isReading(offset: cell.pointee.offset) { continue }
+            guard pool.freeCount(.reserve) > EngineSettings.reserveBuffers / 4 else { return }
+            startRead(cell.pointee, for: .execution)
+        }
+    }
+
+    mutating func startRead(_ stored: StoredBatch, for purpose: PendingRead.Purpose) {
+        guard let buffer = pool.take(.reserve) else { return }
+        pool.hold(buffer, .filling)
+        counters.readBacks += 1
+        reads.add(PendingRead(buffer: buffer, batch: stored.batch, offset: stored.offset, purpose: purpose))
+        log.read(
+            recordAt: stored.offset, bytes: Limits.headerBytes + Int(stored.batch.payloadBytes),
+            into: pool.frame(buffer), token: UInt64(buffer))
+    }
+
+    /// A record was read back; it must be what the index says, or the log is damaged.
+    mutating func readBack(token: UInt64, ok: Bool) {
+        let buffer = UInt32(truncatingIfNeeded: token)
+        guard let read = reads.remove(buffer: buffer) else { preconditionFailure("a read ended that never began") }
+        guard ok, log.verify(pool.frame(buffer), offset: read.offset) == read.batch else {
+            failure = EngineFailure(
+                "the log record of lane \(read.batch.lane), generation \(read.batch.generation), sequence "
+                    + "\(read.batch.sequence) at stream offset \(read.offset) can no longer be read back whole; the disk is "
+                    + "losing data: replace it and this replica")
+            return
+        }
+        switch read.purpose {
+        case .execution:
+            if let cell = store.cell(read.batch.lane, read.batch.generation, read.batch.sequence),
+                cell.pointee.buffer == nil
+            {
+                cell.pointee.buffer = buffer
+                pool.hold(buffer, .execution)
+            }
+        case .repair(let member): sendRepair(read.batch, buffer: buffer, to: member)
+        }
+        drop(buffer, .filling)
+    }
+}

@@ -1,0 +1,129 @@
+// Asking for lost batches, and giving them again (PROTOCOL §3.4). The repair is the same bytes.
+import TriremeCore
+import TriremeStorage
+import TriremeTransport
+
+/// When to ask for what a lane lacks: after a short random wait, since most gaps close by themselves, then ever more rarely.
+struct BatchAsk {
+    private(set) var dueAt: UInt64?
+    private(set) var attempts: UInt32 = 0
+
+    mutating func start(now: UInt64, after wait: UInt64) { if dueAt == nil { dueAt = now + wait } }
+    mutating func asked(now: UInt64, wait: UInt64) {
+        dueAt = now + wait << UInt64(min(attempts, 7))
+        attempts += 1
+    }
+    /// A batch came: the rest of an answer may be on its way, so the clock starts anew.
+    mutating func progressed(now: UInt64) {
+        dueAt = nil
+        attempts = 0
+    }
+    mutating func stop() {
+        dueAt = nil
+        attempts = 0
+    }
+}
+
+extension Engine where Device: ~Copyable, Wire: ~Copyable {
+    /// Batches asked for at a time, and given for one request.
+    private static var batchesPerRequest: UInt64 { 32 }
+    private static var firstWaitNanoseconds: UInt64 { 400_000 }
+
+    mutating func askForBatches() {
+        for lane in 0..<settings.core.members {
+            let id = ReplicaID(lane)
+            var isMissing = false
+            core.lanes.forEach(id) { if $0.isMissing, isNeeded(id, $0) { isMissing = true } }
+            guard isMissing else {
+                if asks[lane].dueAt != nil { asks[lane].stop() }
+                continue
+            }
+            asks[lane].start(now: now, after: Self.firstWaitNanoseconds + core.randomWait(Self.firstWaitNanoseconds))
+            guard let due = asks[lane].dueAt, due <= now else { continue }
+            let attempt = asks[lane].attempts
+            var requests: InlineArray<4, BatchRequest?> = InlineArray(repeating: nil)
+            var count = 0
+            core.lanes.forEach(id) { track in
+                if track.isMissing, isNeeded(id, track), let request = request(id, track), count < 4 {
+                    requests[count] = request
+                    count += 1
+                }
+            }
+            for i in 0..<count { if let request = requests[i] { ask(request, attempt: attempt) } }
+            asks[lane].asked(now: now, wait: settings.core.timing.retryNanoseconds)
+        }
+    }
+
+    /// A generation that the committed cut has passed needs nothing more.
+    private func isNeeded(_ lane: ReplicaID, _ track: LaneTrack) -> Bool {
+        track.generation >= core.committed[lane.index].generation
+            && !(lane == settings.core.me && track.generation == settings.generation)
+    }
+
+    /// The first stretch that is missing: up to what came early.
+    private func request(_ lane: ReplicaID, _ track: LaneTrack) -> BatchRequest? {
+        let first = track.appended + 1
+        var last = first
+        guard !early.holds(lane, track.generation, first) else { return nil }
+        while last < track.wanted, last - first + 1 < Self.batchesPerRequest,
+            !early.holds(lane, track.generation, last + 1)
+        {
+            last += 1
+        }
+        return BatchRequest(lane: lane, generation: track.generation, first: first, last: last)
+    }
+
+    private mutating func ask(_ request: BatchRequest, attempt: UInt32) {
+        guard let target = holder(of: request, attempt: attempt) else { return }
+        var writer = WireWriter(message)
+        request.encode(into: &writer)
+        counters.repairsAsked += 1
+        transmit(.repair, writer.bytes, to: .one(target))
+    }
+
+    /// First the owner, if it lives in that generation; then whoever reports that it holds the batch; then anybody in turn.
+    private func holder(of request: BatchRequest, attempt: UInt32) -> ReplicaID? {
+        let members = settings.core.members
+        let me = settings.core.me
+        guard members > 1 else { return nil }
+        let owner = request.lane
+        if attempt % 3 == 0, owner != me, core.status(of: owner).number.generation == request.generation,
+            now - core.heardAt(owner) <= settings.core.timing.suspicionNanoseconds
+        {
+            return owner
+        }
+        let start = (me.index + 1 + Int(attempt)) % members
+        if attempt % 3 != 2 {
+            for i in 0..<members {
+                let member = ReplicaID((start + i) % members)
+                let held = core.status(of: member).received[owner.index]
+                if member != me, held.generation == request.generation, held.sequence >= request.first { return member }
+            }
+        }
+        let member = ReplicaID(start)
+        return member == me ? ReplicaID((start + 1) % members) : member
+    }
+
+    // MARK: Answering
+
+    /// Somebody lacks batches: those still in memory go at once, others are read back first.
+    mutating func serve(_ request: BatchRequest, to member: ReplicaID) {
+        let last = min(request.last, request.first + Self.batchesPerRequest - 1)
+        for sequence in request.first...last {
+            guard let cell = store.cell(request.lane, request.generation, sequence) else { return }
+            if let buffer = cell.pointee.buffer {
+                sendRepair(cell.pointee.batch, buffer: buffer, to: member)
+            } else {
+                guard log.isReadable(offset: cell.pointee.offset), pool.freeCount(.reserve) > 0 else { return }
+                startRead(cell.pointee, for: .repair(member))
+            }
+        }
+    }
+
+    mutating func sendRepair(_ batch: BatchDescriptor, buffer: UInt32, to member: ReplicaID) {
+        pool.holdForSend(buffer)
+        counters.repairsSent += 1
+        counters.repairedBytes += UInt64(batch.payloadBytes)
+        network.send(batch, payload: pool.payload(buffer), to: member, token: buffer)
+    }
+}

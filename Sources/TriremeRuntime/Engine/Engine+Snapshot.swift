@@ -1,0 +1,79 @@
+// Snapshots, and with them the recycling of log segments (PROTOCOL §8): this first kind stops execution while the state is
+// copied, and is written beside the log.
+import TriremeCore
+import TriremeStorage
+import TriremeTransport
+
+struct Snapshots {
+    var isWanted = false
+    var inFlight: (slot: UInt64, cut: Cut)?
+    /// The log's end when the last one was taken.
+    var takenAt: UInt64 = 0
+    /// The highest slot with a record in the log.
+    var highestMentioned: UInt64 = 0
+}
+
+extension Engine where Device: ~Copyable, Wire: ~Copyable {
+    /// Notes where the log first mentions a slot: its segment stays until a snapshot covers the slot.
+    mutating func noteOffset(of slot: UInt64, _ offset: UInt64) {
+        if slot > snapshots.highestMentioned {
+            for skipped in snapshots.highestMentioned + 1..<max(slot, snapshots.highestMentioned + 1)
+            where slot - skipped < UInt64(slotOffsets.capacity) {
+                slotOffsets[skipped] = offset
+            }
+            snapshots.highestMentioned = slot
+            slotOffsets[slot] = offset
+        } else {
+            slotOffsets[slot] = min(slotOffsets[slot], offset)
+        }
+    }
+
+    /// Takes a snapshot between two slots once the log has grown enough, or an index would forget what is still needed.
+    mutating func considerSnapshot() {
+        guard snapshots.inFlight == nil else { return }
+        if !snapshots.isWanted, counters.turns % 16 == 0 {
+            let history = UInt64(settings.core.entryHistorySlots)
+            snapshots.isWanted =
+                log.end - snapshots.takenAt >= settings.snapshotBytes
+                || core.commitIndex - core.snapshotSlot >= history / 2
+                || store.mostUncovered(by: core.snapshotCut) >= store.capacity / 2
+        }
+        guard snapshots.isWanted, core.executor.isBetweenSlots, !cursor.isActive,
+            core.executor.slot > core.snapshotSlot
+        else { return }
+        takeSnapshot()
+    }
+
+    private mutating func takeSnapshot() {
+        let slot = core.executor.slot
+        let cut = core.executor.cut
+        snapshots.isWanted = false
+        snapshots.takenAt = log.end
+        counters.snapshots += 1
+        snapshots.inFlight = (slot, cut)
+        guard log.isDurable else {
+            // Nothing survives this process anyhow: its state is the snapshot.
+            snapshotBecameDurable(slot)
+            return
+        }
+        do {
+            log.writeSnapshot(slot: slot, cut: cut, bytes: try application.snapshot())
+        } catch {
+            failure = EngineFailure("the state machine could not write its snapshot of slot \(slot): \(error)")
+        }
+    }
+
+    /// The superblock names the snapshot: the promise is carried forward, then segments before everything that is not
+    /// covered may go (◆). Nothing else has to be carried, since a segment that holds an uncovered batch, vote or decision stays.
+    mutating func snapshotBecameDurable(_ slot: UInt64) {
+        guard let (taken, cut) = snapshots.inFlight, taken == slot else { return }
+        snapshots.inFlight = nil
+        step(.snapshotDurable(slot: slot, cut: cut))
+        var boundary = snapshots.takenAt
+        if let offset = store.lowestOffset(notCoveredBy: cut) { boundary = min(boundary, offset) }
+        if slot < snapshots.highestMentioned {
+            for later in slot + 1...snapshots.highestMentioned { boundary = min(boundary, slotOffsets[later]) }
+        }
+        log.release(before: boundary, after: core.appended)
+    }
+}

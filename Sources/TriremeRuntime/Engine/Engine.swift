@@ -1,0 +1,241 @@
+// What surrounds the core in a turn: the log writer, the gate for *after durable*, batching, windows, repair, execution
+// (ARCHITECTURE, principle 1). The reactor and the simulator both run it, over real and simulated devices.
+import TriremeCore
+import TriremeStorage
+import TriremeTransport
+
+package struct Engine<Device: StorageDevice & ~Copyable, Wire: Network & ~Copyable>: ~Copyable {
+    package let settings: EngineSettings
+    package var core: Replica
+    package var log: Log<Device>
+    package var network: Wire
+    package let pool: BufferPool
+    let application: any Application
+    package let gateway: any Gateway
+    package internal(set) var counters = EngineCounters()
+    /// Set once; a failed engine does nothing any more.
+    package internal(set) var failure: EngineFailure?
+
+    var effects = Effects()
+    var gate = Gate()
+    let message: UnsafeMutableRawBufferPointer
+    var now: UInt64 = 0
+
+    // Lanes (Engine+Batches.swift).
+    let store: BatchStore
+    let early: EarlyBatches
+    var own = OwnLane()
+    var retained: Retained
+
+    // Execution (Engine+Execution.swift).
+    var cursor = ExecutionCursor()
+
+    // Repair (Engine+Repair.swift).
+    var asks: InlineArray<16, BatchAsk> = InlineArray(repeating: BatchAsk())
+    var reads: PendingReads
+
+    // Snapshots (Engine+Snapshot.swift).
+    var snapshots = Snapshots()
+    let slotOffsets: SlotRing<UInt64>
+
+    /// Makes an engine over an opened log. What the log recovered is given through ``recover(_:offset:)`` and
+    /// ``recover(_:)`` before ``start()``.
+    package init(
+        settings: EngineSettings, log: consuming Log<Device>, network: consuming Wire, pool: BufferPool,
+        application: any Application, gateway: any Gateway
+    ) {
+        self.settings = settings
+        core = Replica(
+            settings.core, generation: settings.generation, isForgetful: settings.isForgetful, seed: settings.seed)
+        self.log = log
+        self.network = network
+        self.pool = pool
+        self.application = application
+        self.gateway = gateway
+        message = .allocate(byteCount: Limits.controlBodyBytes, alignment: 16)
+        store = BatchStore(members: settings.core.members, capacity: settings.batchIndexCapacity)
+        early = EarlyBatches(members: settings.core.members)
+        retained = Retained(own: settings.retainedOwn, received: settings.retainedReceived)
+        reads = PendingReads()
+        slotOffsets = SlotRing(capacity: settings.core.entryHistorySlots, repeating: 0)
+    }
+    deinit { message.deallocate() }
+
+    /// Opens for business: from here on things are sent. Everything recovered must be durable.
+    package mutating func start() {
+        core.finishRecovery()
+        while let buffer = pool.take(.receive) { provide(buffer) }
+    }
+
+    /// Takes everything that has arrived, lets the core act on it, carries that out. Never waits.
+    ///
+    /// - Parameters:
+    ///   - now: nanoseconds of a monotonic clock. - wallClock: microseconds since 1970, for the sequencer's timestamps.
+    /// - Returns: when the engine wants its next turn at the latest, in nanoseconds.
+    package mutating func turn(now: UInt64, wallClock: UInt64) -> UInt64 {
+        guard failure == nil else { return .max }
+        self.now = now
+        counters.turns += 1
+        step(.tick(now: now, wallClock: wallClock))
+        while let arrival = network.next() { take(arrival) }
+        while let event = log.next() { take(event) }
+        seal()
+        core.endTurn(into: &effects)
+        carryOut()
+        execute()
+        considerSnapshot()
+        askForBatches()
+        sendStatus()
+        log.pump()
+        finishWhatIsDone()
+        gateway.turnEnded()
+        if let fatal = core.fatal { failure = EngineFailure(fatal) }
+        return nextDue()
+    }
+
+    /// What the device completed at once (memory does) is reported in the same turn.
+    private mutating func finishWhatIsDone() {
+        var news = false
+        while let event = log.next() {
+            take(event)
+            news = true
+        }
+        guard news else { return }
+        core.endTurn(into: &effects)
+        carryOut()
+        execute()
+        sendStatus()
+        log.pump()
+    }
+
+    private func nextDue() -> UInt64 {
+        var due = min(core.nextDue, gateway.nextDue(now: now))
+        if let since = gateway.pendingSince { due = min(due, since + settings.sealAfterNanoseconds) }
+        for lane in 0..<settings.core.members { due = min(due, asks[lane].dueAt ?? .max) }
+        return due
+    }
+
+    // MARK: The core's effects
+
+    mutating func step(_ event: Event) {
+        core.step(event, into: &effects)
+        carryOut()
+    }
+
+    mutating func carryOut() {
+        for i in 0..<effects.count {
+            switch effects[i] {
+            case .append(let item): append(item)
+            case .immediate(let message, let destination): send(message, to: destination)
+            case .afterDurable(let index, let message, let destination):
+                gate.hold(message, to: destination, until: index)
+            }
+        }
+        effects.removeAll()
+        openGate()
+    }
+
+    private mutating func append(_ item: LogItem) {
+        let index = log.append(item)
+        precondition(index <= core.appended, "the log and the core count differently")
+        switch item {
+        case .vote(let slot, _, _, _), .decidedEntry(let slot, _): noteOffset(of: slot, log.lastOffset)
+        case .promise, .decided: break
+        }
+    }
+
+    /// Lets messages go whose records are durable.
+    private mutating func openGate() {
+        while let (message, destination) = gate.release(durable: core.durable) { send(message, to: destination) }
+    }
+
+    private mutating func send(_ free: FreeMessage, to destination: Destination) {
+        let members = settings.core.members
+        var writer = WireWriter(message)
+        let kind: DatagramKind
+        switch free {
+        case .propose(let proposal):
+            proposal.encode(into: &writer, members: members)
+            kind = .propose
+            counters.proposalsSent += 1
+        case .reject(let reject):
+            reject.encode(into: &writer)
+            kind = .reject
+        case .entryRequest(let request):
+            request.encode(into: &writer)
+            kind = .entryRequest
+        case .entries(let first, let count):
+            core.encodeEntries(first: first, count: count, into: &writer)
+            kind = .entries
+        case .handOver(let handOver):
+            handOver.encode(into: &writer)
+            kind = .handOver
+        }
+        transmit(kind, writer.bytes, to: destination)
+    }
+
+    private mutating func send(_ binding: BindingMessage, to destination: Destination) {
+        switch binding {
+        case .prepare(let prepare):
+            var writer = WireWriter(message)
+            prepare.encode(into: &writer)
+            counters.elections += 1
+            transmit(.prepare, writer.bytes, to: destination)
+        case .promise(let ballot, let from):
+            let parts = core.promiseParts(ballot: ballot, from: from)
+            for part in 0..<parts {
+                var writer = WireWriter(message)
+                core.encodePromise(ballot: ballot, from: from, part: part, parts: parts, into: &writer)
+                transmit(.promise, writer.bytes, to: destination)
+            }
+        }
+    }
+
+    mutating func transmit(_ kind: DatagramKind, _ body: UnsafeRawBufferPointer, to destination: Destination) {
+        switch destination {
+        case .all: if settings.core.members > 1 { network.multicast(kind, body) }
+        case .one(let member): network.send(kind, body, to: member)
+        }
+    }
+
+    private mutating func sendStatus() {
+        guard core.isStatusDue else { return }
+        let status = core.takeStatus()
+        var writer = WireWriter(message)
+        status.encode(into: &writer, members: settings.core.members)
+        counters.statusesSent += 1
+        transmit(.status, writer.bytes, to: .all)
+    }
+
+    // MARK: What arrives
+
+    private mutating func take(_ arrival: Arrival) {
+        switch arrival {
+        case .control(.repair, let from, let body):
+            if let request = BatchRequest.decode(body, members: settings.core.members) { serve(request, to: from) }
+        case .control(let kind, let from, let body): step(.message(kind, from: from, body: body))
+        case .batch(let batch, _, let buffer, let frame): receive(batch, buffer: buffer, frame: frame)
+        case .sent(let buffer): if pool.sent(buffer) { reclaimed(buffer) }
+        }
+    }
+
+    private mutating func take(_ event: LogEvent) {
+        switch event {
+        case .written(let buffer): drop(buffer, .write)
+        case .durable(let index): step(.durable(index))
+        case .read(let token, let ok): readBack(token: token, ok: ok)
+        case .snapshotDurable(let slot): snapshotBecameDurable(slot)
+        case .failed(let error): failure = EngineFailure(error.message)
+        }
+    }
+
+    // MARK: Buffers
+
+    mutating func drop(_ buffer: UInt32, _ hold: Hold) { if pool.drop(buffer, hold) { reclaimed(buffer) } }
+
+    /// A buffer became free: those to receive into go back to the network at once.
+    mutating func reclaimed(_ buffer: UInt32) {
+        if pool.kind(buffer) == .receive, let again = pool.take(.receive) { provide(again) }
+    }
+    mutating func provide(_ buffer: UInt32) { network.provide(buffer: buffer, at: pool.frame(buffer)) }
+}

@@ -1,0 +1,84 @@
+// What an engine is told once, and what it counts.
+import TriremeCore
+
+package struct EngineSettings: Sendable {
+    package var core: CoreConfiguration
+    package var generation: Generation
+    /// Bytes of a batch's frame, header included: a multiple of 4,096.
+    package var batchBytes: Int
+    /// Own batches that may be sealed and not executed here; others may lag by `stragglerFactor` windows.
+    package var windowBatches: Int
+    /// How long a partial batch may wait while another one of this replica's is under way, in nanoseconds.
+    package var sealAfterNanoseconds: UInt64
+    /// Buffers kept after execution, for repair out of memory.
+    package var retainedBatches: Int
+    /// Batches per lane and generation whose place in the log is remembered, a power of two.
+    package var batchIndexCapacity: Int
+    /// Bytes appended to the log after which a snapshot is taken.
+    package var snapshotBytes: UInt64
+    package var isForgetful: Bool
+    package var seed: UInt64
+
+    /// Windows that a receiver may lag before its sender waits for it.
+    package static let stragglerFactor = 4
+    /// Batches that came early and wait for those before them, per lane.
+    package static let earlyBatches = 64
+
+    package init(
+        core: CoreConfiguration, generation: Generation, batchBytes: Int = Limits.batchBytesMaximum,
+        windowBatches: Int = 16, sealAfterNanoseconds: UInt64 = 300_000, retainedBatches: Int = 16,
+        batchIndexCapacity: Int = 32_768, snapshotBytes: UInt64 = 400 << 20, isForgetful: Bool = false, seed: UInt64 = 1
+    ) {
+        precondition(batchBytes % Limits.pageBytes == 0)
+        precondition(batchBytes >= Limits.batchBytesMinimum && batchBytes <= Limits.batchBytesMaximum)
+        self.core = core
+        self.generation = generation
+        self.batchBytes = batchBytes
+        self.windowBatches = windowBatches
+        self.sealAfterNanoseconds = sealAfterNanoseconds
+        self.retainedBatches = retainedBatches
+        self.batchIndexCapacity = batchIndexCapacity
+        self.snapshotBytes = snapshotBytes
+        self.isForgetful = isForgetful
+        self.seed = seed
+    }
+
+    var retainedOwn: Int { retainedBatches / core.members }
+    var retainedReceived: Int { retainedBatches - retainedOwn }
+    /// Own buffers: a window, what is being filled, what the log or the network still holds of the last window, those retained.
+    package var ownBuffers: Int { windowBatches * 2 + 8 + retainedOwn }
+    /// Buffers to receive into: what every other lane may have under way here, those that came early, those retained.
+    package var receiveBuffers: Int {
+        (core.members - 1) * windowBatches * (Self.stragglerFactor + 1) + retainedReceived + 16
+    }
+    package static let reserveBuffers = 16
+}
+
+/// Counts since start; plain words that the runtime publishes.
+package struct EngineCounters: Sendable {
+    package var turns: UInt64 = 0
+    package var ownBatches: UInt64 = 0
+    package var ownCommands: UInt64 = 0
+    package var ownPayloadBytes: UInt64 = 0
+    package var executedBatches: UInt64 = 0
+    package var executedCommands: UInt64 = 0
+    package var statusesSent: UInt64 = 0
+    package var proposalsSent: UInt64 = 0
+    package var duplicates: UInt64 = 0
+    package var early: UInt64 = 0
+    package var refusedBatches: UInt64 = 0
+    package var wrongDigests: UInt64 = 0
+    package var repairsAsked: UInt64 = 0
+    package var repairsSent: UInt64 = 0
+    package var repairedBytes: UInt64 = 0
+    package var readBacks: UInt64 = 0
+    package var snapshots: UInt64 = 0
+    package var elections: UInt64 = 0
+    package init() {}
+}
+
+/// Why an engine stopped for good.
+package struct EngineFailure: Error, Sendable, CustomStringConvertible {
+    package let description: String
+    package init(_ description: String) { self.description = description }
+}
