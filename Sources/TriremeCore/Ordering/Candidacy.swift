@@ -13,7 +13,14 @@ struct Candidacy: ~Copyable {
     /// The highest slot with a vote in the answers.
     private(set) var highestVoted: UInt64 = 0
     private let picks: SlotRing<VoteRecord>
-    private var parts = InlineArray<16, UInt64>(repeating: 0)
+    /// Per member, which parts of its answer have come, and of which answer: an acceptor whose commit index has risen cuts
+    /// its answer anew, and parts of two answers make no whole one.
+    private struct Answer {
+        var commitIndex: UInt64 = 0
+        var parts: UInt8 = 0
+        var have: UInt64 = 0
+    }
+    private var answers = InlineArray<16, Answer>(repeating: Answer())
     private let members: Int
 
     init(members: Int) {
@@ -28,7 +35,7 @@ struct Candidacy: ~Copyable {
         promised = MemberSet()
         commitIndex = 0
         highestVoted = 0
-        parts = InlineArray(repeating: 0)
+        answers = InlineArray(repeating: Answer())
     }
 
     /// A vote that some acceptor of the promise set reported.
@@ -49,8 +56,11 @@ struct Candidacy: ~Copyable {
     /// One datagram of an answer; complete when all its parts have come.
     mutating func answered(_ header: PromiseHeader, by member: ReplicaID) {
         commitIndex = max(commitIndex, header.commitIndex)
-        parts[member.index] |= 1 << UInt64(header.part)
-        if parts[member.index].nonzeroBitCount == Int(header.parts) { promised.insert(member) }
+        if answers[member.index].commitIndex != header.commitIndex || answers[member.index].parts != header.parts {
+            answers[member.index] = Answer(commitIndex: header.commitIndex, parts: header.parts)
+        }
+        answers[member.index].have |= 1 << UInt64(header.part)
+        if answers[member.index].have.nonzeroBitCount == Int(header.parts) { promised.insert(member) }
     }
 
     /// The entry to propose for a slot: that of the highest vote; nothing, where nobody voted (PROTOCOL §6 ◆).

@@ -167,6 +167,21 @@ extension Replica {
         return nil
     }
 
+    /// The engine lacks a batch of this decided slot: if nobody keeps batches that old, this replica cannot catch up from logs.
+    package mutating func considerStranded(slot: UInt64) {
+        var ahead = false
+        for member in 0..<members where member != me.index {
+            let status = peers[member].status
+            guard status.commitIndex >= slot else { continue }
+            if status.oldestEntry <= slot { return }
+            ahead = true
+        }
+        if ahead { isStranded = true }
+    }
+
+    /// Batches of slots below `slot` may have left this replica's log.
+    package mutating func released(below slot: UInt64) { oldestEntry = max(oldestEntry, slot) }
+
     /// Most datagrams of entries that one request brings.
     private static var burst: Int { 8 }
 

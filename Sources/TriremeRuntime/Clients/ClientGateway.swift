@@ -126,14 +126,22 @@ package final class ClientGateway: Gateway, ReplySink, @unchecked Sendable {
         flushOverflow(port)
         var offset = 0
         for _ in 0..<count {
+            // Empty replies at the end of a batch are not stored.
+            guard offset < replies.count else {
+                withUnsafeBytes(of: UInt32(0)) { deliver($0.baseAddress!, footprint: 4, to: port) }
+                continue
+            }
             let length = Int(UInt32(littleEndian: replies.load(fromByteOffset: offset, as: UInt32.self)))
             let footprint = (length + 7) & ~3
-            let entry = replies.baseAddress! + offset
+            deliver(replies.baseAddress! + offset, footprint: footprint, to: port)
+            offset += footprint
+        }
+    }
+
+    private func deliver(_ entry: UnsafeRawPointer, footprint: Int, to port: ClientPort) {
             if !port.overflow.isEmpty || !port.replies.push(entry, footprint: footprint) {
                 port.overflow.append(contentsOf: UnsafeRawBufferPointer(start: entry, count: footprint))
             }
-            offset += footprint
-        }
     }
 
     /// Replies that found the ring full follow in order once the client has made room.

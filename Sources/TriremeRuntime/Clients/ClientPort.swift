@@ -1,6 +1,7 @@
 // Where one client thread meets the reactor: an open buffer that the one fills and the other seals, without a lock
 // (ARCHITECTURE, principle 6). One copy of a command's bytes, one compare-and-swap.
 import CTrireme
+import Glibc
 import TriremeCore
 
 /// The state of an open buffer in one word, which lies before the buffer's frame: published length, number of commands,
@@ -77,7 +78,7 @@ package final class ClientPort: @unchecked Sendable {
     // MARK: The client's side
 
     /// Copies one command in. False when no buffer is free: that is back-pressure.
-    func append(_ command: UnsafeRawBufferPointer) -> Bool {
+    package func append(_ command: UnsafeRawBufferPointer) -> Bool {
         let footprint = (command.count + 7) & ~3
         while true {
             guard let buffer = open ?? takeBuffer() else { return false }
@@ -86,7 +87,6 @@ package final class ClientPort: @unchecked Sendable {
                 continue
             }
             let target = pool.payload(buffer) + length
-            target.storeBytes(of: UInt32(command.count).littleEndian, as: UInt32.self)
             // The padding first: it lies in the last word, which the command may partly cover.
             if footprint > 4 { target.storeBytes(of: 0, toByteOffset: footprint - 4, as: UInt32.self) }
             target.storeBytes(of: UInt32(command.count).littleEndian, as: UInt32.self)
@@ -126,6 +126,13 @@ package final class ClientPort: @unchecked Sendable {
         precondition(pushed, "more full buffers than were lent")
         wake()
     }
+
+    /// Hands out replies that have arrived, oldest first. Returns how many.
+    package func drain(limit: Int, _ body: (UnsafeRawBufferPointer) -> Void) -> Int {
+        replies.drain(limit: limit, body)
+    }
+    /// Gives the processor to others for a moment.
+    package func rest() { sched_yield() }
 
     /// Whether the replica has ended.
     package var isClosed: Bool { trm_load_acquire_u64(closed) != 0 }

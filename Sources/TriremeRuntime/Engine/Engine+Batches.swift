@@ -18,9 +18,8 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
     /// Seals what the gateway has. A partial batch goes out at once when none of one's own is in flight; otherwise when it is
     /// full or has waited for its bound (Nagle's rule by completion).
     mutating func seal() {
-        guard !core.isForgetful else { return }
         for _ in 0..<Self.sealsPerTurn {
-            guard windowIsOpen, log.canAppend(bytes: settings.batchBytes) else { return }
+            guard maySeal else { return }
             let waited = gateway.pendingSince.map { now - min(now, $0) >= settings.sealAfterNanoseconds } ?? false
             guard
                 let submission = gateway.poll(
@@ -29,6 +28,8 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
             seal(submission)
         }
     }
+
+    var maySeal: Bool { !core.isForgetful && windowIsOpen && log.canAppend(bytes: settings.batchBytes) }
 
     private mutating func seal(_ submission: Submission) {
         let payload = pool.payload(submission.buffer)

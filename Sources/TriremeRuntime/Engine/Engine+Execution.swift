@@ -49,6 +49,7 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
     private mutating func executeNext() -> Bool {
         guard let cell = store.cell(cursor.lane, cursor.generation, cursor.next) else {
             core.noteWanted(cursor.lane, cursor.generation, cursor.last)
+            core.considerStranded(slot: cursor.slot)
             return false
         }
         guard let buffer = cell.pointee.buffer else {

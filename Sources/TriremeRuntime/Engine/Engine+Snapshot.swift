@@ -9,6 +9,9 @@ struct Snapshots {
     var inFlight: (slot: UInt64, cut: Cut)?
     /// The log's end when the last one was taken.
     var takenAt: UInt64 = 0
+    /// The snapshot before: everything above its slot lies at or after its boundary in the log. The log is kept from there, so
+    /// that a replica which is one snapshot behind catches up from logs.
+    var previous: (slot: UInt64, boundary: UInt64)?
     /// The highest slot with a record in the log.
     var highestMentioned: UInt64 = 0
 }
@@ -69,11 +72,21 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
         guard let (taken, cut) = snapshots.inFlight, taken == slot else { return }
         snapshots.inFlight = nil
         step(.snapshotDurable(slot: slot, cut: cut))
-        var boundary = snapshots.takenAt
+        let boundary = boundary(of: slot, cut: cut, from: snapshots.takenAt)
+        if let previous = snapshots.previous {
+            core.released(below: previous.slot + 1)
+            log.release(before: previous.boundary, after: core.appended)
+        }
+        snapshots.previous = (slot, boundary)
+    }
+
+    /// Where the first record lies that the snapshot of `slot` does not cover.
+    func boundary(of slot: UInt64, cut: Cut, from end: UInt64) -> UInt64 {
+        var boundary = end
         if let offset = store.lowestOffset(notCoveredBy: cut) { boundary = min(boundary, offset) }
         if slot < snapshots.highestMentioned {
             for later in slot + 1...snapshots.highestMentioned { boundary = min(boundary, slotOffsets[later]) }
         }
-        log.release(before: boundary, after: core.appended)
+        return boundary
     }
 }

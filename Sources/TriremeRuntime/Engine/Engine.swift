@@ -64,6 +64,11 @@ package struct Engine<Device: StorageDevice & ~Copyable, Wire: Network & ~Copyab
     /// Opens for business: from here on things are sent. Everything recovered must be durable.
     package mutating func start() {
         core.finishRecovery()
+        if core.snapshotSlot > 0 {
+            let boundary = boundary(of: core.snapshotSlot, cut: core.snapshotCut, from: log.end)
+            snapshots.previous = (core.snapshotSlot, boundary)
+            snapshots.takenAt = boundary
+        }
         while let buffer = pool.take(.receive) { provide(buffer) }
     }
 
@@ -110,7 +115,7 @@ package struct Engine<Device: StorageDevice & ~Copyable, Wire: Network & ~Copyab
 
     private func nextDue() -> UInt64 {
         var due = min(core.nextDue, gateway.nextDue(now: now))
-        if let since = gateway.pendingSince { due = min(due, since + settings.sealAfterNanoseconds) }
+        if let since = gateway.pendingSince, maySeal { due = min(due, since + settings.sealAfterNanoseconds) }
         for lane in 0..<settings.core.members { due = min(due, asks[lane].dueAt ?? .max) }
         return due
     }

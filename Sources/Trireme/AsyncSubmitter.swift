@@ -1,0 +1,97 @@
+// The convenient way to a replica: one lock, one continuation a command. Not the data path of a busy service.
+import Synchronization
+import TriremeRuntime
+
+/// Shares one client among any number of tasks.
+final class AsyncSubmitter: Sendable {
+    typealias Answer = CheckedContinuation<Result<[UInt8], TriremeError>, Never>
+    private struct State: ~Copyable {
+        var client: Client?
+        var nextTag: UInt64 = 0
+        /// Answers by tag, for commands that are under way.
+        var waiting: [UInt64: Answer] = [:]
+        /// Commands for which there was no room, in order.
+        var queued: [(command: [UInt8], answer: Answer)] = []
+        var isStopped = false
+    }
+    private let state = Mutex(State())
+
+    /// The client can only be made once this object can be told of its replies.
+    func attach(_ client: consuming Client) {
+        var incoming: Client? = client
+        state.withLock { $0.client = incoming.take() }
+    }
+
+    func submit(_ command: [UInt8], whenFull: WhenFull) async throws(TriremeError) -> [UInt8] {
+        let result = await withCheckedContinuation { (answer: Answer) in
+            let refusal: TriremeError? = state.withLock { state in
+                if state.isStopped { return TriremeError(.stopped, "the replica has ended: commands go to another one") }
+                if state.queued.isEmpty || whenFull == .fail {
+                    do {
+                        try Self.start(&state, command, answer)
+                        return nil
+                    } catch {
+                        guard error.code == .overloaded, whenFull == .wait else { return error }
+                    }
+                }
+                state.queued.append((command, answer))
+                return nil
+            }
+            if let refusal { answer.resume(returning: .failure(refusal)) }
+        }
+        return try result.get()
+    }
+
+    private static func start(_ state: inout State, _ command: [UInt8], _ answer: Answer) throws(TriremeError) {
+        let tag = state.nextTag
+        try command.withUnsafeBytes { (bytes) throws(TriremeError) in
+            guard state.client != nil else {
+                throw TriremeError(.stopped, "the replica has ended: commands go to another one")
+            }
+            try state.client!.submit(bytes, tag: tag)
+        }
+        state.nextTag += 1
+        state.waiting[tag] = answer
+    }
+
+    /// Replies have arrived, or the replica has ended. On the reactor's thread.
+    func replied() {
+        var done: [(Answer, Result<[UInt8], TriremeError>)] = []
+        state.withLock { state in
+            guard state.client != nil else { return }
+            var replies: [(UInt64, [UInt8])] = []
+            state.client!.poll { tag, reply in replies.append((tag, Array(reply))) }
+            for (tag, reply) in replies { if let answer = state.waiting.removeValue(forKey: tag) { done.append((answer, .success(reply))) } }
+            if state.client!.isStopped {
+                state.isStopped = true
+                let unknown = TriremeError(
+                    .outcomeUnknown, "the replica ended before it answered: the command may have been executed or not")
+                for answer in state.waiting.values { done.append((answer, .failure(unknown))) }
+                let stopped = TriremeError(.stopped, "the replica has ended: commands go to another one")
+                for (_, answer) in state.queued { done.append((answer, .failure(stopped))) }
+                state.waiting.removeAll()
+                state.queued.removeAll()
+                return
+            }
+            while let (command, answer) = state.queued.first {
+                do {
+                    try Self.start(&state, command, answer)
+                    state.queued.removeFirst()
+                } catch {
+                    if error.code == .overloaded { break }
+                    done.append((answer, .failure(error)))
+                    state.queued.removeFirst()
+                }
+            }
+        }
+        for (answer, result) in done { answer.resume(returning: result) }
+    }
+}
+
+/// What a submission does when the replica has no room.
+public enum WhenFull: Sendable {
+    /// It waits for room.
+    case wait
+    /// It throws ``TriremeError/Code/overloaded`` at once.
+    case fail
+}
