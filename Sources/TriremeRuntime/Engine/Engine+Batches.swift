@@ -1,4 +1,5 @@
 // Lanes: sealing own batches, taking others', windows (PROTOCOL §3; ARCHITECTURE, principles 5 and 6).
+import CTrireme
 import TriremeCore
 import TriremeStorage
 import TriremeTransport
@@ -29,12 +30,12 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
         }
     }
 
-    var maySeal: Bool { !core.isForgetful && windowIsOpen && log.canAppend(bytes: settings.batchBytes) }
+    var maySeal: Bool { !core.isForgetful && windowIsOpen && log.canAppend(settings.batchBytes) }
 
     private mutating func seal(_ submission: Submission) {
         let payload = pool.payload(submission.buffer)
         let bytes = UnsafeRawBufferPointer(start: payload, count: submission.payloadBytes)
-        let checksum = payloadChecksum(bytes)
+        let checksum = trm_crc32c(0, payload, submission.payloadBytes)
         own.sealed += 1
         own.digest = BatchDescriptor.chain(own.digest, checksum: checksum, payloadBytes: UInt32(bytes.count))
         let batch = BatchDescriptor(
@@ -70,7 +71,7 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
             : core.lanes.arriving(
                 batch.lane, batch.generation, batch.sequence, committed: core.committed[batch.lane.index])
         switch verdict {
-        case .next where log.canAppend(bytes: settings.batchBytes):
+        case .next where log.canAppend(settings.batchBytes):
             guard accept(batch, buffer: buffer) else { return }
             takeEarly(after: batch)
         case .next, .refused:
@@ -125,7 +126,7 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
     /// Those that waited for this batch follow it.
     private mutating func takeEarly(after batch: BatchDescriptor) {
         var sequence = batch.sequence + 1
-        while early.holds(batch.lane, batch.generation, sequence), log.canAppend(bytes: settings.batchBytes) {
+        while early.holds(batch.lane, batch.generation, sequence), log.canAppend(settings.batchBytes) {
             let cell = early.cell(batch.lane, sequence)
             cell.pointee.isFull = false
             guard accept(cell.pointee.batch, buffer: cell.pointee.buffer) else { return }

@@ -98,18 +98,17 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
     }
 
     mutating func startRead(_ stored: StoredBatch, for purpose: PendingRead.Purpose) {
-        guard let buffer = pool.take(.reserve) else { return }
+        guard log.canRead, let buffer = pool.take(.reserve) else { return }
         pool.hold(buffer, .filling)
         counters.readBacks += 1
         reads.add(PendingRead(buffer: buffer, batch: stored.batch, offset: stored.offset, purpose: purpose))
         log.read(
-            recordAt: stored.offset, bytes: Limits.headerBytes + Int(stored.batch.payloadBytes),
-            into: pool.frame(buffer), token: UInt64(buffer))
+            recordAt: stored.offset, bytes: roundedToPages(Limits.headerBytes + Int(stored.batch.payloadBytes)),
+            into: pool.frame(buffer), token: buffer)
     }
 
     /// A record was read back; it must be what the index says, or the log is damaged.
-    mutating func readBack(token: UInt64, ok: Bool) {
-        let buffer = UInt32(truncatingIfNeeded: token)
+    mutating func readBack(_ buffer: UInt32, ok: Bool) {
         guard let read = reads.remove(buffer: buffer) else { preconditionFailure("a read ended that never began") }
         guard ok, log.verify(pool.frame(buffer), offset: read.offset) == read.batch else {
             failure = EngineFailure(

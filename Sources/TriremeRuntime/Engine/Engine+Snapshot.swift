@@ -37,7 +37,7 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
         if !snapshots.isWanted, counters.turns % 16 == 0 {
             let history = UInt64(settings.core.entryHistorySlots)
             snapshots.isWanted =
-                log.end - snapshots.takenAt >= settings.snapshotBytes
+                log.endOffset - snapshots.takenAt >= settings.snapshotBytes
                 || core.commitIndex - core.snapshotSlot >= history / 2
                 || store.mostUncovered(by: core.snapshotCut) >= store.capacity / 2
         }
@@ -51,16 +51,19 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
         let slot = core.executor.slot
         let cut = core.executor.cut
         snapshots.isWanted = false
-        snapshots.takenAt = log.end
+        snapshots.takenAt = log.endOffset
         counters.snapshots += 1
         snapshots.inFlight = (slot, cut)
-        guard log.isDurable else {
+        guard log.device.isDurable else {
             // Nothing survives this process anyhow: its state is the snapshot.
             snapshotBecameDurable(slot)
             return
         }
         do {
-            log.writeSnapshot(slot: slot, cut: cut, bytes: try application.snapshot())
+            let bytes = try application.snapshot()
+            log.writeSnapshot(
+                slot: slot, cut: cut, lengthBytes: bytes.count,
+                memory: UnsafeRawBufferPointer(start: bytes.baseAddress, count: roundedToPages(bytes.count)))
         } catch {
             failure = EngineFailure("the state machine could not write its snapshot of slot \(slot): \(error)")
         }

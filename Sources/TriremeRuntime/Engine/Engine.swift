@@ -65,7 +65,7 @@ package struct Engine<Device: StorageDevice & ~Copyable, Wire: Network & ~Copyab
     package mutating func start() {
         core.finishRecovery()
         if core.snapshotSlot > 0 {
-            let boundary = boundary(of: core.snapshotSlot, cut: core.snapshotCut, from: log.end)
+            let boundary = boundary(of: core.snapshotSlot, cut: core.snapshotCut, from: log.endOffset)
             snapshots.previous = (core.snapshotSlot, boundary)
             snapshots.takenAt = boundary
         }
@@ -228,8 +228,9 @@ package struct Engine<Device: StorageDevice & ~Copyable, Wire: Network & ~Copyab
         switch event {
         case .written(let buffer): drop(buffer, .write)
         case .durable(let index): step(.durable(index))
-        case .read(let token, let ok): readBack(token: token, ok: ok)
+        case .read(let buffer, let ok): readBack(buffer, ok: ok)
         case .snapshotDurable(let slot): snapshotBecameDurable(slot)
+        case .released, .forgetfulDurable: break
         case .failed(let error): failure = EngineFailure(error.message)
         }
     }
