@@ -73,7 +73,8 @@ extension Replica {
     }
 
     /// The log is read: resumes the run of votes, so that votes that were reported stay reported.
-    package mutating func finishRecovery() {
+    package mutating func finishRecovery(generation: Generation) {
+        self.generation = generation
         currentBallot = promise
         _ = lanes.advanceDurable(0)
         let last = votes[highestVoted]

@@ -38,7 +38,8 @@ package enum Role: Equatable, Sendable {
 
 package struct Replica: ~Copyable {
     package let configuration: CoreConfiguration
-    package let generation: Generation
+    /// Of this start; durable before ``finishRecovery(generation:)``, above all earlier ones (PROTOCOL §2 ◆).
+    package internal(set) var generation = Generation.zero
     var members: Int { configuration.members }
     var me: ReplicaID { configuration.me }
     var timing: Timing { configuration.timing }
@@ -118,12 +119,13 @@ package struct Replica: ~Copyable {
     /// A finding that ends the replica: two contents under one name, or a decided entry that differs.
     package internal(set) var fatal: String?
 
+    /// A core that has read nothing yet: what the log holds comes through `recover`, then ``finishRecovery(generation:)``.
+    ///
     /// - Parameters:
-    ///   - generation: of this start; durable already, above all earlier ones (PROTOCOL §2 ◆).
+    ///   - isForgetful: whether a promise, a vote or a vow may be lost (PROTOCOL §9 ◆).
     ///   - seed: of the random waits.
-    package init(_ configuration: CoreConfiguration, generation: Generation, isForgetful: Bool = false, seed: UInt64) {
+    package init(_ configuration: CoreConfiguration, isForgetful: Bool = false, seed: UInt64) {
         self.configuration = configuration
-        self.generation = generation
         self.isForgetful = isForgetful
         random = CoreRandom(seed: seed)
         lanes = Lanes(members: configuration.members)

@@ -1,27 +1,52 @@
-// What a restart tells the engine, in stream order, before ``Engine/start()`` (PROTOCOL §9).
+// What a restart tells the engine, in stream order, before it exists (PROTOCOL §9).
 import TriremeCore
 import TriremeStorage
 import TriremeTransport
 
-extension Engine where Device: ~Copyable, Wire: ~Copyable {
-    /// The snapshot that the superblock names; its state was given to the application.
-    package mutating func recover(snapshotSlot slot: UInt64, cut: Cut) {
-        core.recover(snapshotSlot: slot, cut: cut)
-        snapshots.highestMentioned = slot
+/// The engine's memory of what its log holds, filled while the log is opened.
+package struct RecoveredState: ~Copyable {
+    var core: Replica
+    let store: BatchStore
+    let slotOffsets: SlotRing<UInt64>
+    var snapshots = Snapshots()
+    /// A place at or before the next item's record.
+    private var lastOffset: UInt64 = 0
+
+    package init(_ settings: EngineSettings) {
+        core = Replica(settings.core, isForgetful: settings.isForgetful, seed: settings.seed)
+        store = BatchStore(members: settings.core.members, capacity: settings.batchIndexCapacity)
+        slotOffsets = SlotRing(capacity: settings.core.entryHistorySlots, repeating: 0)
     }
 
-    /// A batch that the log holds at `offset`. One that the snapshot covers is of use to others.
-    package mutating func recover(_ batch: BatchDescriptor, offset: UInt64) {
+    package mutating func take(_ event: RecoveryEvent) throws(StorageError) {
+        switch event {
+        case .snapshot(let snapshot):
+            core.recover(snapshotSlot: snapshot.slot, cut: snapshot.cut)
+            snapshots.highestMentioned = snapshot.slot
+        case .batch(let batch, let offset, _): take(batch, offset)
+        case .item(let item): take(item)
+        case .damagedBatch(let batch, let offset):
+            throw StorageError(
+                .damaged,
+                "log: the payload of lane \(batch.lane), generation \(batch.generation), sequence \(batch.sequence) at stream "
+                    + "offset \(offset) is damaged though it had been durable; it cannot be repaired in place yet: replace this "
+                    + "replica under a new identity")
+        }
+    }
+
+    /// A batch that the log holds. One that the snapshot covers is still of use to others.
+    private mutating func take(_ batch: BatchDescriptor, _ offset: UInt64) {
+        lastOffset = offset
         if let known = store.cell(batch.lane, batch.generation, batch.sequence), known.pointee.batch == batch { return }
         _ = core.recover(batch)
         store.insert(StoredBatch(batch: batch, offset: offset, buffer: nil, sealedAt: 0))
     }
 
-    package mutating func recover(_ item: LogItem, offset: UInt64) {
+    private mutating func take(_ item: LogItem) {
         switch item {
         case .vote(let slot, _, _, _) where slot > core.snapshotSlot,
             .decidedEntry(let slot, _) where slot > core.snapshotSlot:
-            noteOffset(of: slot, offset)
+            snapshots.note(slot, at: lastOffset, in: slotOffsets)
         default: break
         }
         core.recover(item)

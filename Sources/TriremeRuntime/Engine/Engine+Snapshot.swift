@@ -14,23 +14,22 @@ struct Snapshots {
     var previous: (slot: UInt64, boundary: UInt64)?
     /// The highest slot with a record in the log.
     var highestMentioned: UInt64 = 0
+
+    /// Notes where the log first mentions a slot: its segment stays until a snapshot covers the slot.
+    mutating func note(_ slot: UInt64, at offset: UInt64, in offsets: borrowing SlotRing<UInt64>) {
+        guard slot > highestMentioned else {
+            offsets[slot] = min(offsets[slot], offset)
+            return
+        }
+        for skipped in highestMentioned + 1..<slot where slot - skipped < UInt64(offsets.capacity) {
+            offsets[skipped] = offset
+        }
+        offsets[slot] = offset
+        highestMentioned = slot
+    }
 }
 
 extension Engine where Device: ~Copyable, Wire: ~Copyable {
-    /// Notes where the log first mentions a slot: its segment stays until a snapshot covers the slot.
-    mutating func noteOffset(of slot: UInt64, _ offset: UInt64) {
-        if slot > snapshots.highestMentioned {
-            for skipped in snapshots.highestMentioned + 1..<max(slot, snapshots.highestMentioned + 1)
-            where slot - skipped < UInt64(slotOffsets.capacity) {
-                slotOffsets[skipped] = offset
-            }
-            snapshots.highestMentioned = slot
-            slotOffsets[slot] = offset
-        } else {
-            slotOffsets[slot] = min(slotOffsets[slot], offset)
-        }
-    }
-
     /// Takes a snapshot between two slots once the log has grown enough, or an index would forget what is still needed.
     mutating func considerSnapshot() {
         guard snapshots.inFlight == nil else { return }

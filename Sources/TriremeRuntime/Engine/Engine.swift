@@ -35,35 +35,34 @@ package struct Engine<Device: StorageDevice & ~Copyable, Wire: Network & ~Copyab
     var reads: PendingReads
 
     // Snapshots (Engine+Snapshot.swift).
-    var snapshots = Snapshots()
+    var snapshots: Snapshots
     let slotOffsets: SlotRing<UInt64>
 
-    /// Makes an engine over an opened log. What the log recovered is given through ``recover(_:offset:)`` and
-    /// ``recover(_:)`` before ``start()``.
+    /// Makes an engine over an opened log, from what the log held. Nothing is sent before ``start()``.
     package init(
-        settings: EngineSettings, log: consuming Log<Device>, network: consuming Wire, pool: BufferPool,
-        application: any Application, gateway: any Gateway
+        settings: EngineSettings, recovered: consuming RecoveredState, log: consuming Log<Device>,
+        network: consuming Wire, pool: BufferPool, application: any Application, gateway: any Gateway
     ) {
         self.settings = settings
-        core = Replica(
-            settings.core, generation: settings.generation, isForgetful: settings.isForgetful, seed: settings.seed)
+        core = recovered.core
         self.log = log
         self.network = network
         self.pool = pool
         self.application = application
         self.gateway = gateway
         message = .allocate(byteCount: Limits.controlBodyBytes, alignment: 16)
-        store = BatchStore(members: settings.core.members, capacity: settings.batchIndexCapacity)
+        store = recovered.store
+        slotOffsets = recovered.slotOffsets
+        snapshots = recovered.snapshots
         early = EarlyBatches(members: settings.core.members)
         retained = Retained(own: settings.retainedOwn, received: settings.retainedReceived)
         reads = PendingReads()
-        slotOffsets = SlotRing(capacity: settings.core.entryHistorySlots, repeating: 0)
     }
     deinit { message.deallocate() }
 
     /// Opens for business: from here on things are sent. Everything recovered must be durable.
     package mutating func start() {
-        core.finishRecovery()
+        core.finishRecovery(generation: settings.generation)
         if core.snapshotSlot > 0 {
             let boundary = boundary(of: core.snapshotSlot, cut: core.snapshotCut, from: log.endOffset)
             snapshots.previous = (core.snapshotSlot, boundary)
@@ -144,7 +143,7 @@ package struct Engine<Device: StorageDevice & ~Copyable, Wire: Network & ~Copyab
         let index = log.append(item)
         precondition(index <= core.appended, "the log and the core count differently")
         switch item {
-        case .vote(let slot, _, _, _), .decidedEntry(let slot, _): noteOffset(of: slot, log.lastOffset)
+        case .vote(let slot, _, _, _), .decidedEntry(let slot, _): snapshots.note(slot, at: log.lastOffset, in: slotOffsets)
         case .promise, .decided: break
         }
     }

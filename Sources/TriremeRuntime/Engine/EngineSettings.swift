@@ -3,7 +3,8 @@ import TriremeCore
 
 package struct EngineSettings: Sendable {
     package var core: CoreConfiguration
-    package var generation: Generation
+    /// Of this start, from the opened log.
+    package var generation = Generation.zero
     /// Bytes of a batch's frame, header included: a multiple of 4,096.
     package var batchBytes: Int
     /// Own batches that may be sealed and not executed here; others may lag by `stragglerFactor` windows.
@@ -25,14 +26,13 @@ package struct EngineSettings: Sendable {
     package static let earlyBatches = 64
 
     package init(
-        core: CoreConfiguration, generation: Generation, batchBytes: Int = Limits.batchBytesMaximum,
+        core: CoreConfiguration, batchBytes: Int = Limits.batchBytesMaximum,
         windowBatches: Int = 16, sealAfterNanoseconds: UInt64 = 300_000, retainedBatches: Int = 16,
         batchIndexCapacity: Int = 32_768, snapshotBytes: UInt64 = 400 << 20, isForgetful: Bool = false, seed: UInt64 = 1
     ) {
         precondition(batchBytes % Limits.pageBytes == 0)
         precondition(batchBytes >= Limits.batchBytesMinimum && batchBytes <= Limits.batchBytesMaximum)
         self.core = core
-        self.generation = generation
         self.batchBytes = batchBytes
         self.windowBatches = windowBatches
         self.sealAfterNanoseconds = sealAfterNanoseconds
