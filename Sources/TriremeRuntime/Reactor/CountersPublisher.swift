@@ -1,0 +1,97 @@
+// What a running replica shows of itself: the counters page, written by the reactor about a hundred times a second.
+import CTrireme
+import TriremeCore
+import TriremeStorage
+import TriremeTransport
+
+/// Fills the counters page. The order of the names is the order of the values in ``values(engine:ring:application:)``.
+struct CountersPublisher {
+    private static let everyNanoseconds: UInt64 = 10_000_000
+    static let names = [
+        "commitIndex", "executedSlot", "executedCommands", "executedBatches", "ownCommands", "ownBatches",
+        "ownPayloadBytes", "ownBatchesInFlight", "stateHash", "isSequencer", "ballotRound", "ballotOwner",
+        "isForgetful", "isStranded", "snapshotSlot", "snapshots", "elections", "turns", "waits", "enterCalls",
+        "submissions", "statusesSent", "proposalsSent", "repairsAsked", "repairsSent", "repairedBytes", "duplicates",
+        "earlyBatches", "refusedBatches", "wrongDigests", "readBacks", "logAppendedIndex", "logDurableIndex",
+        "logEndOffset", "logFreeBytes", "residentBytes", "configuredBytes", "cpuNanoseconds", "datagramsSent",
+        "datagramsReceived", "bytesSent", "bytesReceived", "droppedDatagrams", "kernelDrops", "receiveBuffersEmpty",
+        "sendErrors", "maximumTurnNanoseconds",
+    ]
+    private let page: CountersPage?
+    var configuredBytes: UInt64 = 0
+    private var dueAt: UInt64 = 0
+    private var slowAt: UInt64 = 0
+    private var resident: UInt64 = 0
+
+    init(_ options: ReactorOptions) {
+        var page: CountersPage?
+        if let path = options.countersPath {
+            do {
+                page = try CountersPage(path: path, names: Self.names)
+            } catch {
+                options.warn(error.description)
+            }
+        }
+        self.page = page
+    }
+
+    mutating func publish<Device: StorageDevice & ~Copyable>(
+        engine: borrowing Engine<Device, UDPNetwork>, ring: OpaquePointer, application: any Application, now: UInt64
+    ) {
+        guard let page, now >= dueAt else { return }
+        dueAt = now == .max ? .max : now + Self.everyNanoseconds
+        if now >= slowAt {
+            // A system call and a file: ten times a second is enough.
+            slowAt = now == .max ? .max : now + 10 * Self.everyNanoseconds
+            resident = trm_resident_bytes()
+        }
+        let core = engine.counters
+        let statistics = trm_ring_statistics(ring)
+        var index = 0
+        func put(_ value: UInt64) {
+            page.set(index, value)
+            index += 1
+        }
+        put(engine.core.commitIndex)
+        put(engine.core.executor.slot)
+        put(core.executedCommands)
+        put(core.executedBatches)
+        put(core.ownCommands)
+        put(core.ownBatches)
+        put(core.ownPayloadBytes)
+        put(engine.ownInFlight)
+        put(application.stateDigest)
+        put(engine.core.role == .sequencer ? 1 : 0)
+        put(UInt64(engine.core.currentBallot.round))
+        put(UInt64(engine.core.currentBallot.owner.rawValue))
+        put(engine.core.isForgetful ? 1 : 0)
+        put(engine.core.isStranded ? 1 : 0)
+        put(engine.core.snapshotSlot)
+        put(core.snapshots)
+        put(core.elections)
+        put(core.turns)
+        put(statistics.waits)
+        put(statistics.enter_calls)
+        put(statistics.submitted)
+        put(core.statusesSent)
+        put(core.proposalsSent)
+        put(core.repairsAsked)
+        put(core.repairsSent)
+        put(core.repairedBytes)
+        put(core.duplicates)
+        put(core.early)
+        put(core.refusedBatches)
+        put(core.wrongDigests)
+        put(core.readBacks)
+        put(engine.log.appendedIndex)
+        put(engine.log.durableIndex)
+        put(engine.log.endOffset)
+        put(engine.log.freeBytes)
+        put(resident)
+        put(configuredBytes)
+        put(trm_process_cpu_nanoseconds())
+        engine.network.counters.publish(put)
+        put(0)
+        precondition(index == Self.names.count, "counters and their names differ in number")
+    }
+}

@@ -1,0 +1,236 @@
+// From an empty thread to a running replica, and its turns.
+import CTrireme
+import TriremeCore
+import TriremeStorage
+import TriremeTransport
+
+/// A device whose completions come from the reactor's ring.
+package protocol ReactorDevice: StorageDevice, ~Copyable {
+    mutating func complete(token: UInt64, result: Int32)
+}
+extension MemoryDevice: ReactorDevice {
+    /// It completes by itself; nothing comes from the ring.
+    package mutating func complete(token: UInt64, result: Int32) {}
+}
+
+/// Places in the ring's registered files, and classes of tokens (top byte).
+private enum Layout {
+    static let networkFiles: UInt32 = 0
+    static let storageFiles: UInt32 = UDPNetwork.files
+    static func wakerFile(_ geometry: LogGeometry) -> UInt32 { storageFiles + RingDevice.files(geometry) }
+    static let wakerClass: UInt64 = 0x03
+}
+
+/// io_uring and the memory that it knows, in the order in which they must go: the ring first.
+private struct RingAndRegion: ~Copyable {
+    let ring: OpaquePointer
+    var region: trm_region
+    deinit {
+        trm_ring_destroy(ring)
+        var region = region
+        trm_region_unmap(&region)
+    }
+}
+
+extension Reactor {
+    /// Sets everything up, runs until told to stop, and takes everything down.
+    func run() throws(RuntimeError) {
+        let waker = waker
+        var pages = CountersPublisher(options)
+        let logBytes = MemoryLogPages.bytes(options)
+        let bufferBytes = BufferPool.regionBytes(
+            batchBytes: options.engine.batchBytes, own: options.engine.ownBuffers,
+            receive: options.engine.receiveBuffers, reserve: EngineSettings.reserveBuffers)
+        let ground = try makeGround(bytes: bufferBytes + logBytes)
+        pages.configuredBytes = UInt64(ground.region.bytes)
+        let base = ground.region.base!
+        let pool = BufferPool(
+            batchBytes: options.engine.batchBytes, own: options.engine.ownBuffers,
+            receive: options.engine.receiveBuffers, reserve: EngineSettings.reserveBuffers,
+            region: UnsafeMutableRawBufferPointer(start: base, count: bufferBytes))
+        let logPages = UnsafeMutableRawBufferPointer(start: base + bufferBytes, count: logBytes)
+        let neighbours = makeNeighbours(pool, waker)
+        let network = try openNetwork(ground.ring, pool: pool)
+        let wakerFile = Layout.wakerFile(options.geometry)
+        guard trm_ring_update_file(ground.ring, wakerFile, waker.descriptor) == 0 else {
+            throw RuntimeError("io_uring refused the eventfd; this is a mistake in Trireme")
+        }
+        if options.isDurable {
+            var settings = options.engine
+            var recovered = RecoveredState(settings)
+            let log = try openLog(ground.ring, memory: logPages, into: &recovered)
+            settings.generation = log.generation
+            try restoreSnapshot(of: log, into: neighbours.application)
+            let engine = Engine(
+                settings: settings, recovered: recovered, log: log, network: network, pool: pool,
+                application: neighbours.application, gateway: neighbours.gateway)
+            try turn(engine, ground.ring, wakerFile: wakerFile, pages: pages, neighbours)
+        } else {
+            var settings = options.engine
+            // Above every generation of an earlier start, as long as the clock does not go back: nothing else survives here.
+            settings.generation = Generation(
+                epoch: settings.core.epoch, counter: UInt32(truncatingIfNeeded: trm_realtime_nanoseconds() / 1_000_000_000))
+            let log = Log(
+                volatile: MemoryDevice(), identity: options.identity, generation: settings.generation,
+                members: settings.core.members, geometry: options.geometry, options: options.logOptions,
+                memory: logPages)
+            let engine = Engine(
+                settings: settings, recovered: RecoveredState(settings), log: log, network: network, pool: pool,
+                application: neighbours.application, gateway: neighbours.gateway)
+            try turn(engine, ground.ring, wakerFile: wakerFile, pages: pages, neighbours)
+        }
+    }
+
+    private func makeGround(bytes: Int) throws(RuntimeError) -> RingAndRegion {
+        var message = [CChar](repeating: 0, count: 512)
+        var ring: OpaquePointer?
+        var ringOptions = trm_ring_default_options(1_024)
+        ringOptions.cq_entries = 8_192
+        guard trm_ring_create(&ring, &ringOptions, &message, message.count) == 0, let ring else {
+            throw RuntimeError(Self.text(message))
+        }
+        var region = trm_region()
+        var regionOptions = trm_region_options(
+            node: Int32(options.placement.node ?? -1), huge_table: false, shared: false)
+        let mapped = trm_region_map(bytes, &regionOptions, &region)
+        guard mapped == 0 else {
+            trm_ring_destroy(ring)
+            throw RuntimeError(
+                "\(bytes >> 20) MiB of buffers could not be mapped (errno \(-mapped)); lower windowBatches or batchBytes")
+        }
+        let ground = RingAndRegion(ring: ring, region: region)
+        _ = trm_raise_locked_memory_limit()
+        if trm_ring_register_region(ring, region.base!, region.bytes, &message, message.count) != 0 {
+            // It only costs speed; said once.
+            options.warn(Self.text(message))
+        }
+        let files = [Int32](repeating: -1, count: Int(Layout.wakerFile(options.geometry)) + 1)
+        let registered = trm_ring_register_files(ring, files, UInt32(files.count))
+        guard registered == 0 else {
+            throw RuntimeError("io_uring cannot register \(files.count) files (errno \(-registered)); raise ulimit -n")
+        }
+        return ground
+    }
+
+    private func openNetwork(_ ring: OpaquePointer, pool: BufferPool) throws(RuntimeError) -> UDPNetwork {
+        var network = options.network
+        network.firstFile = Layout.networkFiles
+        network.providedBuffers = pool.count
+        do {
+            return try UDPNetwork(
+                ring: ring, options: network, boot: trm_realtime_nanoseconds(), now: trm_monotonic_nanoseconds())
+        } catch {
+            throw RuntimeError(error.message)
+        }
+    }
+
+    private func openLog(
+        _ ring: OpaquePointer, memory: UnsafeMutableRawBufferPointer, into recovered: inout RecoveredState
+    ) throws(RuntimeError) -> Log<RingDevice> {
+        do {
+            var device = try RingDevice(
+                ring: ring, firstFile: Layout.storageFiles, directory: options.dataDirectory,
+                geometry: options.geometry, format: options.format)
+            if options.format {
+                try Log.format(
+                    &device, identity: options.identity, geometry: options.geometry, epoch: options.engine.core.epoch)
+            }
+            return try Log.open(
+                device, identity: options.identity, geometry: options.geometry, members: options.engine.core.members,
+                options: options.logOptions, memory: memory
+            ) { (event) throws(StorageError) in try recovered.take(event) }
+        } catch {
+            throw RuntimeError(error.message)
+        }
+    }
+
+    private func restoreSnapshot(
+        of log: borrowing Log<RingDevice>, into application: any Application
+    ) throws(RuntimeError) {
+        guard let snapshot = log.snapshotDescription else { return }
+        let memory = UnsafeMutableRawBufferPointer.allocate(
+            byteCount: max(Limits.pageBytes, roundedToPages(Int(snapshot.lengthBytes))), alignment: Limits.pageBytes)
+        defer { memory.deallocate() }
+        do {
+            try log.readSnapshotNow(into: memory)
+            try application.restore(from: UnsafeRawBufferPointer(rebasing: memory[..<Int(snapshot.lengthBytes)]))
+        } catch {
+            throw RuntimeError("the snapshot of slot \(snapshot.slot) could not be restored: \(error)")
+        }
+    }
+
+    // MARK: Turns
+
+    private func turn<Device: ReactorDevice & ~Copyable>(
+        _ engine: consuming Engine<Device, UDPNetwork>, _ ring: OpaquePointer, wakerFile: UInt32,
+        pages: CountersPublisher, _ neighbours: Neighbours
+    ) throws(RuntimeError) {
+        let capacity = 256
+        let completions = UnsafeMutablePointer<trm_completion>.allocate(capacity: capacity)
+        defer { completions.deallocate() }
+        var pages = pages
+        engine.start()
+        _ = trm_ring_poll_multishot(ring, wakerFile, UInt32(POLLIN), Layout.wakerClass << 56)
+        announceRunning()
+        var spinUntil: UInt64 = 0
+        while !isStopping {
+            let now = trm_monotonic_nanoseconds()
+            if now >= engine.network.deadline { engine.network.tick(now: now) }
+            if let successor = takeHandOver() { engine.handOver(to: successor) }
+            let due = min(
+                engine.turn(now: now, wallClock: trm_realtime_nanoseconds() / 1_000), engine.network.deadline)
+            if let failure = engine.failure { throw RuntimeError(failure.description) }
+            pages.publish(engine: engine, ring: ring, application: neighbours.application, now: now)
+            rest(ring, now: now, until: due, spinUntil: &spinUntil, neighbours)
+            var count = capacity
+            while count == capacity {
+                count = Int(trm_ring_completions(ring, completions, UInt32(capacity)))
+                for i in 0..<count {
+                    let completion = completions[i]
+                    if TransportToken.isOurs(completion.token) {
+                        engine.network.complete(completion)
+                    } else if completion.token >> 56 == Layout.wakerClass {
+                        _ = trm_event_drain(waker.descriptor)
+                        if !completion.more {
+                            _ = trm_ring_poll_multishot(ring, wakerFile, UInt32(POLLIN), Layout.wakerClass << 56)
+                        }
+                    } else {
+                        engine.log.device.complete(token: completion.token, result: completion.result)
+                    }
+                }
+                if count > 0 { spinUntil = 0 }
+            }
+        }
+        pages.publish(engine: engine, ring: ring, application: neighbours.application, now: .max)
+    }
+
+    /// Submits, and sleeps until something comes or `due`, as the idle strategy says.
+    private func rest(
+        _ ring: OpaquePointer, now: UInt64, until due: UInt64, spinUntil: inout UInt64, _ neighbours: Neighbours
+    ) {
+        var wait: UInt64 = due > now ? due - now : 0
+        switch options.placement.idle {
+        case .block: break
+        case .spin: wait = 0
+        case .adaptive(let spin):
+            if spinUntil == 0 { spinUntil = now + spin }
+            if now < spinUntil { wait = 0 }
+        }
+        guard wait > 0 else {
+            _ = trm_ring_submit_and_wait(ring, 0, 0)
+            return
+        }
+        waker.announceSleep()
+        if neighbours.gateway.hasWork || isStopping {
+            _ = trm_ring_submit_and_wait(ring, 0, 0)
+        } else {
+            // A second at most, so that a missed deadline can never become a stand-still.
+            _ = trm_ring_submit_and_wait(ring, 1, Int64(min(wait, 1_000_000_000)))
+        }
+        waker.awake()
+    }
+
+    static func text(_ message: [CChar]) -> String {
+        String(decoding: message.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+}
