@@ -5,25 +5,28 @@ let settings: [SwiftSetting] = [.enableExperimentalFeature("Lifetimes")]
 
 let package = Package(
     name: "trireme",
-    products: [],
+    products: [.library(name: "Trireme", targets: ["Trireme"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2")
+    ],
     targets: [
-        .target(name: "CTrireme"),
+        .target(name: "CTrireme", linkerSettings: [.linkedLibrary("uring"), .linkedLibrary("numa")]),
         .target(name: "TriremeCore", swiftSettings: settings),
         .target(name: "TriremeStorage", dependencies: ["CTrireme", "TriremeCore"], swiftSettings: settings),
-        .testTarget(
-            name: "TriremeStorageTests", dependencies: ["CTrireme", "TriremeStorage"], swiftSettings: settings),
         .target(name: "TriremeTransport", dependencies: ["CTrireme", "TriremeCore"], swiftSettings: settings),
-        .target(name: "Trireme", dependencies: ["TriremeCore"], swiftSettings: settings),
-        .target(name: "CTriremePlaceholder"),
-        .target(name: "TriremeBench", dependencies: ["CTriremePlaceholder", "Trireme"], swiftSettings: settings),
+        .target(
+            name: "TriremeRuntime", dependencies: ["CTrireme", "TriremeCore", "TriremeStorage", "TriremeTransport"],
+            swiftSettings: settings),
+        .target(
+            name: "Trireme",
+            dependencies: ["TriremeRuntime", .product(name: "Logging", package: "swift-log")], swiftSettings: settings),
+        .target(name: "TriremeBench", dependencies: ["CTrireme", "Trireme"], swiftSettings: settings),
+        .target(
+            name: "TriremeSimulator", dependencies: ["TriremeRuntime", "TriremeStorage", "TriremeTransport"],
+            swiftSettings: settings),
+        .testTarget(name: "TriremeTransportTests", dependencies: ["TriremeTransport"], swiftSettings: settings),
         .testTarget(name: "TriremeTests", dependencies: ["Trireme"], swiftSettings: settings),
         .testTarget(name: "TriremeBenchTests", dependencies: ["Trireme", "TriremeBench"], swiftSettings: settings),
-        .target(
-            name: "TriremeSimulator", dependencies: ["TriremeCore", "TriremeStorage", "TriremeTransport"],
-            swiftSettings: settings),
         .testTarget(name: "TriremeSimulatorTests", dependencies: ["TriremeSimulator"], swiftSettings: settings),
-        .testTarget(
-            name: "TriremeTransportTests", dependencies: ["CTrireme", "TriremeCore", "TriremeTransport"],
-            swiftSettings: settings),
     ]
 )

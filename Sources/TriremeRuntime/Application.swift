@@ -34,6 +34,8 @@ package protocol Gateway: AnyObject {
     func poll(now: UInt64, mustSeal: Bool, pool: BufferPool) -> Submission?
     /// Since when a partial batch has been waiting (nanoseconds), if one is.
     var pendingSince: UInt64? { get }
+    /// Whether something has come that no poll has seen: asked before the reactor sleeps.
+    var hasWork: Bool { get }
     /// A turn has ended: clients whose replies came in it are woken, once each.
     func turnEnded()
     /// When the gateway wants to be polled again although nothing else happens; `UInt64.max` for never.

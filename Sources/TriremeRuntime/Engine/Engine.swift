@@ -71,6 +71,9 @@ package struct Engine<Device: StorageDevice & ~Copyable, Wire: Network & ~Copyab
         while let buffer = pool.take(.receive) { provide(buffer) }
     }
 
+    /// Own batches sealed and not executed yet.
+    package var ownInFlight: UInt64 { own.inFlight }
+
     /// Takes everything that has arrived, lets the core act on it, carries that out. Never waits.
     ///
     /// - Parameters:

@@ -15,7 +15,7 @@ struct CountersPublisher {
         "earlyBatches", "refusedBatches", "wrongDigests", "readBacks", "logAppendedIndex", "logDurableIndex",
         "logEndOffset", "logFreeBytes", "residentBytes", "configuredBytes", "cpuNanoseconds", "datagramsSent",
         "datagramsReceived", "bytesSent", "bytesReceived", "droppedDatagrams", "kernelDrops", "receiveBuffersEmpty",
-        "sendErrors", "maximumTurnNanoseconds",
+        "sendErrors",
     ]
     private let page: CountersPage?
     var configuredBytes: UInt64 = 0
@@ -90,8 +90,15 @@ struct CountersPublisher {
         put(resident)
         put(configuredBytes)
         put(trm_process_cpu_nanoseconds())
-        engine.network.counters.publish(put)
-        put(0)
+        let network = engine.network.counters
+        put(network.batchDatagramsSent &+ network.controlDatagramsSent)
+        put(network.batchDatagramsReceived &+ network.controlDatagramsReceived &+ network.unicastDatagramsReceived)
+        put(network.batchBytesSent &+ network.controlBytesSent)
+        put(network.batchBytesReceived &+ network.controlBytesReceived)
+        put(network.refused)
+        put(network.kernelDrops)
+        put(network.receiveBuffersExhausted)
+        put(network.sendErrors &+ network.controlSendsDropped &+ network.batchSendsDropped)
         precondition(index == Self.names.count, "counters and their names differ in number")
     }
 }

@@ -1,5 +1,6 @@
 // From an empty thread to a running replica, and its turns.
 import CTrireme
+import Glibc
 import TriremeCore
 import TriremeStorage
 import TriremeTransport
@@ -8,6 +9,7 @@ import TriremeTransport
 package protocol ReactorDevice: StorageDevice, ~Copyable {
     mutating func complete(token: UInt64, result: Int32)
 }
+extension RingDevice: ReactorDevice {}
 extension MemoryDevice: ReactorDevice {
     /// It completes by itself; nothing comes from the ring.
     package mutating func complete(token: UInt64, result: Int32) {}
@@ -17,7 +19,8 @@ extension MemoryDevice: ReactorDevice {
 private enum Layout {
     static let networkFiles: UInt32 = 0
     static let storageFiles: UInt32 = UDPNetwork.files
-    static func wakerFile(_ geometry: LogGeometry) -> UInt32 { storageFiles + RingDevice.files(geometry) }
+    /// Superblock, two snapshots, the segments.
+    static func wakerFile(_ geometry: LogGeometry) -> UInt32 { storageFiles + 3 + UInt32(geometry.segments) }
     static let wakerClass: UInt64 = 0x03
 }
 
@@ -37,7 +40,7 @@ extension Reactor {
     func run() throws(RuntimeError) {
         let waker = waker
         var pages = CountersPublisher(options)
-        let logBytes = MemoryLogPages.bytes(options)
+        let logBytes = Log<MemoryDevice>.memoryBytes(options.logOptions)
         let bufferBytes = BufferPool.regionBytes(
             batchBytes: options.engine.batchBytes, own: options.engine.ownBuffers,
             receive: options.engine.receiveBuffers, reserve: EngineSettings.reserveBuffers)
@@ -58,9 +61,9 @@ extension Reactor {
         if options.isDurable {
             var settings = options.engine
             var recovered = RecoveredState(settings)
-            let log = try openLog(ground.ring, memory: logPages, into: &recovered)
+            var log = try openLog(ground.ring, memory: logPages, into: &recovered)
             settings.generation = log.generation
-            try restoreSnapshot(of: log, into: neighbours.application)
+            try restoreSnapshot(of: &log, into: neighbours.application)
             let engine = Engine(
                 settings: settings, recovered: recovered, log: log, network: network, pool: pool,
                 application: neighbours.application, gateway: neighbours.gateway)
@@ -128,24 +131,30 @@ extension Reactor {
         _ ring: OpaquePointer, memory: UnsafeMutableRawBufferPointer, into recovered: inout RecoveredState
     ) throws(RuntimeError) -> Log<RingDevice> {
         do {
-            var device = try RingDevice(
-                ring: ring, firstFile: Layout.storageFiles, directory: options.dataDirectory,
-                geometry: options.geometry, format: options.format)
+            if options.format { try DataDirectory.create(at: options.dataDirectory, geometry: options.geometry) }
+            var device = RingDevice(try DataDirectory(at: options.dataDirectory, geometry: options.geometry))
             if options.format {
                 try Log.format(
                     &device, identity: options.identity, geometry: options.geometry, epoch: options.engine.core.epoch)
             }
+            for (index, descriptor) in device.directory.descriptors.enumerated()
+            where trm_ring_update_file(ring, Layout.storageFiles + UInt32(index), descriptor) != 0 {
+                throw RuntimeError("io_uring refused a file of \(options.dataDirectory)")
+            }
+            device.attach(ring: ring, firstFile: Layout.storageFiles)
             return try Log.open(
                 device, identity: options.identity, geometry: options.geometry, members: options.engine.core.members,
                 options: options.logOptions, memory: memory
             ) { (event) throws(StorageError) in try recovered.take(event) }
-        } catch {
+        } catch let error as StorageError {
             throw RuntimeError(error.message)
+        } catch {
+            throw RuntimeError("\(error)")
         }
     }
 
     private func restoreSnapshot(
-        of log: borrowing Log<RingDevice>, into application: any Application
+        of log: inout Log<RingDevice>, into application: any Application
     ) throws(RuntimeError) {
         guard let snapshot = log.snapshotDescription else { return }
         let memory = UnsafeMutableRawBufferPointer.allocate(
@@ -176,7 +185,7 @@ extension Reactor {
         while !isStopping {
             let now = trm_monotonic_nanoseconds()
             if now >= engine.network.deadline { engine.network.tick(now: now) }
-            if let successor = takeHandOver() { engine.handOver(to: successor) }
+            if let successor = takeHandOver() { engine.step(.handOver(to: successor)) }
             let due = min(
                 engine.turn(now: now, wallClock: trm_realtime_nanoseconds() / 1_000), engine.network.deadline)
             if let failure = engine.failure { throw RuntimeError(failure.description) }

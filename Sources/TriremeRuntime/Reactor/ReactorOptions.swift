@@ -18,6 +18,9 @@ package struct ReactorOptions: Sendable {
     /// Where the counters page is kept, if anywhere.
     package var countersPath: String?
 
+    /// Takes a sentence about something that only costs speed.
+    package var warn: @Sendable (String) -> Void = { _ in }
+
     package init(
         engine: EngineSettings, network: UDPNetworkOptions, identity: LogIdentity, geometry: LogGeometry,
         logOptions: LogOptions, isDurable: Bool, dataDirectory: String, format: Bool, placement: Placement,

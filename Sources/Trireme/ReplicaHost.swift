@@ -1,0 +1,70 @@
+// From a configuration to a running reactor, and back to a stopped one.
+import CTrireme
+import Logging
+import TriremeCore
+import TriremeRuntime
+import TriremeStorage
+import TriremeTransport
+
+/// One replica's threads. What ``Replica``, the daemon and the benchmark stand on.
+package final class ReplicaHost: Sendable {
+    private let reactor: Reactor
+    /// Client ports, when the load does not come from inside.
+    package let clients: ClientGateway?
+    private let largestCommandBytes: Int
+
+    private init(reactor: Reactor, clients: ClientGateway?, largestCommandBytes: Int) {
+        self.reactor = reactor
+        self.clients = clients
+        self.largestCommandBytes = largestCommandBytes
+    }
+
+    /// Starts a replica and waits until it runs. Nothing is left behind when it throws.
+    ///
+    /// - Parameter load: makes a source of commands that lives on the reactor's thread, instead of client ports.
+    package static func start(
+        _ configuration: Configuration, replica: Int, dataDirectory: String, format: Bool,
+        machine: AnyStateMachine, load: ((BufferPool) -> any (Gateway & ReplySink))?, countersPath: String?,
+        logger: Logger = Logger(label: "trireme")
+    ) throws(TriremeError) -> ReplicaHost {
+        let options = try ReactorOptions(
+            configuration, replica: replica, dataDirectory: dataDirectory, format: format, countersPath: countersPath,
+            logger: logger)
+        let made = Made()
+        do {
+            let reactor = try Reactor(options, onEnd: { made.clients?.shut() }) { pool, waker in
+                if let load {
+                    let source = load(pool)
+                    return Neighbours(application: StateMachineHost(machine, sink: source), gateway: source)
+                }
+                let gateway = ClientGateway(
+                    pool: pool, windowBatches: options.engine.windowBatches, wake: { waker.wake() })
+                made.clients = gateway
+                return Neighbours(application: StateMachineHost(machine, sink: gateway), gateway: gateway)
+            }
+            try reactor.start()
+            return ReplicaHost(
+                reactor: reactor, clients: made.clients,
+                largestCommandBytes: options.engine.batchBytes - Limits.headerBytes - 8)
+        } catch {
+            throw TriremeError(.internal, error.description, cause: error)
+        }
+    }
+
+    /// Written by the reactor's thread before ``Reactor/start()`` returns.
+    private final class Made: @unchecked Sendable { var clients: ClientGateway? }
+
+    package func client(
+        outstanding: Int, onReplies: (@Sendable () -> Void)?
+    ) throws(TriremeError) -> Client {
+        guard let port = clients?.makePort(capacity: outstanding, onReplies: onReplies) else {
+            throw TriremeError(
+                .overloaded, "a replica serves at most \(ClientGateway.ports) clients; share them between threads in turn")
+        }
+        return Client(port: port, capacity: outstanding, largestCommandBytes: largestCommandBytes)
+    }
+    package func handOver(to member: Int) { reactor.handOver(to: ReplicaID(member)) }
+    package var failure: String? { reactor.failure }
+    package var hasEnded: Bool { reactor.hasEnded }
+    package func stop() { reactor.stop() }
+}
