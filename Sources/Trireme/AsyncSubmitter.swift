@@ -24,10 +24,10 @@ final class AsyncSubmitter: Sendable {
 
     func submit(_ command: [UInt8], whenFull: WhenFull) async throws(TriremeError) -> [UInt8] {
         let result = await withCheckedContinuation { (answer: Answer) in
-            let refusal: TriremeError? = state.withLock { state in
+            let refusal: TriremeError? = state.withLock { (state) -> TriremeError? in
                 if state.isStopped { return TriremeError(.stopped, "the replica has ended: commands go to another one") }
                 if state.queued.isEmpty || whenFull == .fail {
-                    do {
+                    do throws(TriremeError) {
                         try Self.start(&state, command, answer)
                         return nil
                     } catch {
@@ -44,12 +44,17 @@ final class AsyncSubmitter: Sendable {
 
     private static func start(_ state: inout State, _ command: [UInt8], _ answer: Answer) throws(TriremeError) {
         let tag = state.nextTag
-        try command.withUnsafeBytes { (bytes) throws(TriremeError) in
-            guard state.client != nil else {
-                throw TriremeError(.stopped, "the replica has ended: commands go to another one")
-            }
-            try state.client!.submit(bytes, tag: tag)
+        guard state.client != nil else {
+            throw TriremeError(.stopped, "the replica has ended: commands go to another one")
         }
+        let outcome = command.withUnsafeBytes { bytes -> Result<Void, TriremeError> in
+            do throws(TriremeError) {
+                return .success(try state.client!.submit(bytes, tag: tag))
+            } catch {
+                return .failure(error)
+            }
+        }
+        try outcome.get()
         state.nextTag += 1
         state.waiting[tag] = answer
     }
@@ -74,7 +79,7 @@ final class AsyncSubmitter: Sendable {
                 return
             }
             while let (command, answer) = state.queued.first {
-                do {
+                do throws(TriremeError) {
                     try Self.start(&state, command, answer)
                     state.queued.removeFirst()
                 } catch {

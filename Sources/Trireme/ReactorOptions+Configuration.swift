@@ -41,8 +41,8 @@ extension ReactorOptions {
             // Without a disk every start but the first of all has forgotten its promises; only the operator's word tells (§9).
             isForgetful: !isDurable && !format, seed: trm_realtime_nanoseconds() &+ UInt64(replica))
         let origin = DatagramOrigin(
-            clusterLow: configuration.clusterID.low, clusterHigh: configuration.clusterID.high, group: 0,
-            me: ReplicaID(replica))
+            cluster: TriremeTransport.ClusterID(low: configuration.clusterID.low, high: configuration.clusterID.high),
+            group: 0, me: ReplicaID(replica))
         var addresses: [UDPNetworkOptions.Member] = []
         for member in configuration.members {
             addresses.append(
