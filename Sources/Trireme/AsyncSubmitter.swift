@@ -3,7 +3,9 @@ import Synchronization
 import TriremeRuntime
 
 /// Shares one client among any number of tasks.
-final class AsyncSubmitter: Sendable {
+///
+/// `state` is touched only under `lock`.
+final class AsyncSubmitter: @unchecked Sendable {
     typealias Answer = CheckedContinuation<Result<[UInt8], TriremeError>, Never>
     private struct State: ~Copyable {
         var client: Client?
@@ -14,21 +16,22 @@ final class AsyncSubmitter: Sendable {
         var queued: [(command: [UInt8], answer: Answer)] = []
         var isStopped = false
     }
-    private let state = Mutex(State())
+    private let lock = Mutex(())
+    private var state = State()
 
     /// The client can only be made once this object can be told of its replies.
     func attach(_ client: consuming Client) {
         var incoming: Client? = client
-        state.withLock { $0.client = incoming.take() }
+        lock.withLock { _ in state.client = incoming.take() }
     }
 
     func submit(_ command: [UInt8], whenFull: WhenFull) async throws(TriremeError) -> [UInt8] {
         let result = await withCheckedContinuation { (answer: Answer) in
-            let refusal: TriremeError? = state.withLock { (state) -> TriremeError? in
+            let refusal = lock.withLock { _ -> TriremeError? in
                 if state.isStopped { return TriremeError(.stopped, "the replica has ended: commands go to another one") }
                 if state.queued.isEmpty || whenFull == .fail {
                     do throws(TriremeError) {
-                        try Self.start(&state, command, answer)
+                        try start(command, answer)
                         return nil
                     } catch {
                         guard error.code == .overloaded, whenFull == .wait else { return error }
@@ -42,7 +45,8 @@ final class AsyncSubmitter: Sendable {
         return try result.get()
     }
 
-    private static func start(_ state: inout State, _ command: [UInt8], _ answer: Answer) throws(TriremeError) {
+    /// Under the lock.
+    private func start(_ command: [UInt8], _ answer: Answer) throws(TriremeError) {
         let tag = state.nextTag
         guard state.client != nil else {
             throw TriremeError(.stopped, "the replica has ended: commands go to another one")
@@ -62,7 +66,7 @@ final class AsyncSubmitter: Sendable {
     /// Replies have arrived, or the replica has ended. On the reactor's thread.
     func replied() {
         var done: [(Answer, Result<[UInt8], TriremeError>)] = []
-        state.withLock { state in
+        lock.withLock { _ in
             guard state.client != nil else { return }
             var replies: [(UInt64, [UInt8])] = []
             state.client!.poll { tag, reply in replies.append((tag, Array(reply))) }
@@ -80,7 +84,7 @@ final class AsyncSubmitter: Sendable {
             }
             while let (command, answer) = state.queued.first {
                 do throws(TriremeError) {
-                    try Self.start(&state, command, answer)
+                    try start(command, answer)
                     state.queued.removeFirst()
                 } catch {
                     if error.code == .overloaded { break }
