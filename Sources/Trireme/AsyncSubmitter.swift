@@ -7,8 +7,12 @@ import TriremeRuntime
 /// `state` is touched only under `lock`.
 final class AsyncSubmitter: @unchecked Sendable {
     typealias Answer = CheckedContinuation<Result<[UInt8], TriremeError>, Never>
-    private struct State: ~Copyable {
-        var client: Client?
+    private final class Held {
+        var client: Client
+        init(_ client: consuming Client) { self.client = client }
+    }
+    private struct State {
+        var held: Held?
         var nextTag: UInt64 = 0
         /// Answers by tag, for commands that are under way.
         var waiting: [UInt64: Answer] = [:]
@@ -21,8 +25,8 @@ final class AsyncSubmitter: @unchecked Sendable {
 
     /// The client can only be made once this object can be told of its replies.
     func attach(_ client: consuming Client) {
-        var incoming: Client? = client
-        lock.withLock { _ in state.client = incoming.take() }
+        let held = Held(client)
+        lock.withLock { _ in state.held = held }
     }
 
     func submit(_ command: [UInt8], whenFull: WhenFull) async throws(TriremeError) -> [UInt8] {
@@ -48,12 +52,12 @@ final class AsyncSubmitter: @unchecked Sendable {
     /// Under the lock.
     private func start(_ command: [UInt8], _ answer: Answer) throws(TriremeError) {
         let tag = state.nextTag
-        guard state.client != nil else {
+        guard let held = state.held else {
             throw TriremeError(.stopped, "the replica has ended: commands go to another one")
         }
         let outcome = command.withUnsafeBytes { bytes -> Result<Void, TriremeError> in
             do throws(TriremeError) {
-                return .success(try state.client!.submit(bytes, tag: tag))
+                return .success(try held.client.submit(bytes, tag: tag))
             } catch {
                 return .failure(error)
             }
@@ -67,11 +71,11 @@ final class AsyncSubmitter: @unchecked Sendable {
     func replied() {
         var done: [(Answer, Result<[UInt8], TriremeError>)] = []
         lock.withLock { _ in
-            guard state.client != nil else { return }
+            guard let held = state.held else { return }
             var replies: [(UInt64, [UInt8])] = []
-            state.client!.poll { tag, reply in replies.append((tag, Array(reply))) }
+            held.client.poll { tag, reply in replies.append((tag, Array(reply))) }
             for (tag, reply) in replies { if let answer = state.waiting.removeValue(forKey: tag) { done.append((answer, .success(reply))) } }
-            if state.client!.isStopped {
+            if held.client.isStopped {
                 state.isStopped = true
                 let unknown = TriremeError(
                     .outcomeUnknown, "the replica ended before it answered: the command may have been executed or not")
