@@ -10,7 +10,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2")
     ],
     targets: [
-        .target(name: "CTrireme", linkerSettings: [.linkedLibrary("uring"), .linkedLibrary("numa")]),
+        .target(name: "CTrireme"),
         .target(name: "TriremeCore", swiftSettings: settings),
         .target(name: "TriremeStorage", dependencies: ["CTrireme", "TriremeCore"], swiftSettings: settings),
         .target(name: "TriremeTransport", dependencies: ["CTrireme", "TriremeCore"], swiftSettings: settings),
@@ -24,7 +24,11 @@ let package = Package(
         .target(
             name: "TriremeSimulator", dependencies: ["TriremeRuntime", "TriremeStorage", "TriremeTransport"],
             swiftSettings: settings),
-        .testTarget(name: "TriremeTransportTests", dependencies: ["TriremeTransport"], swiftSettings: settings),
+        .testTarget(
+            name: "TriremeStorageTests", dependencies: ["CTrireme", "TriremeStorage"], swiftSettings: settings),
+        .testTarget(
+            name: "TriremeTransportTests", dependencies: ["CTrireme", "TriremeCore", "TriremeTransport"],
+            swiftSettings: settings),
         .testTarget(name: "TriremeTests", dependencies: ["Trireme"], swiftSettings: settings),
         .testTarget(name: "TriremeBenchTests", dependencies: ["Trireme", "TriremeBench"], swiftSettings: settings),
         .testTarget(name: "TriremeSimulatorTests", dependencies: ["TriremeSimulator"], swiftSettings: settings),

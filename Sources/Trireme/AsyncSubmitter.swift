@@ -32,7 +32,9 @@ final class AsyncSubmitter: @unchecked Sendable {
     func submit(_ command: [UInt8], whenFull: WhenFull) async throws(TriremeError) -> [UInt8] {
         let result = await withCheckedContinuation { (answer: Answer) in
             let refusal = lock.withLock { _ -> TriremeError? in
-                if state.isStopped { return TriremeError(.stopped, "the replica has ended: commands go to another one") }
+                if state.isStopped {
+                    return TriremeError(.stopped, "the replica has ended: commands go to another one")
+                }
                 if state.queued.isEmpty || whenFull == .fail {
                     do throws(TriremeError) {
                         try start(command, answer)
@@ -74,7 +76,9 @@ final class AsyncSubmitter: @unchecked Sendable {
             guard let held = state.held else { return }
             var replies: [(UInt64, [UInt8])] = []
             held.client.poll { tag, reply in replies.append((tag, Array(reply))) }
-            for (tag, reply) in replies { if let answer = state.waiting.removeValue(forKey: tag) { done.append((answer, .success(reply))) } }
+            for (tag, reply) in replies {
+                if let answer = state.waiting.removeValue(forKey: tag) { done.append((answer, .success(reply))) }
+            }
             if held.client.isStopped {
                 state.isStopped = true
                 let unknown = TriremeError(

@@ -46,7 +46,8 @@ public struct Client: ~Copyable {
         guard command.count <= largest else {
             throw TriremeError(
                 .commandTooLarge,
-                "a command of \(command.count) bytes was submitted; one batch holds at most \(largest): split it, or raise batchBytes")
+                "a command of \(command.count) bytes was submitted; one batch holds at most \(largest): split it, or raise batchBytes"
+            )
         }
         guard outstanding < capacity else { throw Self.overloaded }
         guard !port.isClosed else { throw Self.stopped }

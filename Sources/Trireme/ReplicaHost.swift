@@ -59,7 +59,8 @@ package final class ReplicaHost: Sendable {
     ) throws(TriremeError) -> Client {
         guard let port = clients?.makePort(capacity: outstanding, onReplies: onReplies) else {
             throw TriremeError(
-                .overloaded, "a replica serves at most \(ClientGateway.ports) clients; share them between threads in turn")
+                .overloaded,
+                "a replica serves at most \(ClientGateway.ports) clients; share them between threads in turn")
         }
         return Client(port: port, capacity: outstanding, largestCommandBytes: largestCommandBytes)
     }

@@ -26,7 +26,9 @@ package final class StateMachineHost: Application {
         machine.apply(commands, replies: &replies)
         let range = replies.endBatch()
         guard isOwn else { return }
-        replies.withBytes { sink.executed(count: Int(batch.count), replies: UnsafeRawBufferPointer(rebasing: $0[range])) }
+        replies.withBytes {
+            sink.executed(count: Int(batch.count), replies: UnsafeRawBufferPointer(rebasing: $0[range]))
+        }
         replies.removeAll()
     }
 

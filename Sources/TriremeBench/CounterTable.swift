@@ -1,5 +1,5 @@
 // The memory of the counter service: a table of fixed size on huge pages, where a key costs one cache miss.
-import CTriremePlaceholder
+import CTrireme
 import Glibc
 
 /// An open-addressing table from non-zero 64-bit keys to 64-bit sums: 2^20 entries of 16 bytes in buckets of one cache line.

@@ -139,9 +139,9 @@ package final class ClientGateway: Gateway, ReplySink, @unchecked Sendable {
     }
 
     private func deliver(_ entry: UnsafeRawPointer, footprint: Int, to port: ClientPort) {
-            if !port.overflow.isEmpty || !port.replies.push(entry, footprint: footprint) {
-                port.overflow.append(contentsOf: UnsafeRawBufferPointer(start: entry, count: footprint))
-            }
+        if !port.overflow.isEmpty || !port.replies.push(entry, footprint: footprint) {
+            port.overflow.append(contentsOf: UnsafeRawBufferPointer(start: entry, count: footprint))
+        }
     }
 
     /// Replies that found the ring full follow in order once the client has made room.

@@ -114,7 +114,9 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
             if let buffer = cell.pointee.buffer {
                 sendRepair(cell.pointee.batch, buffer: buffer, to: member)
             } else {
-                guard log.device.isDurable, cell.pointee.offset >= log.oldestNeeded, pool.freeCount(.reserve) > 0 else { return }
+                guard log.device.isDurable, cell.pointee.offset >= log.oldestNeeded, pool.freeCount(.reserve) > 0 else {
+                    return
+                }
                 startRead(cell.pointee, for: .repair(member))
             }
         }

@@ -146,7 +146,8 @@ package struct Engine<Device: StorageDevice & ~Copyable, Wire: Network & ~Copyab
         let index = log.append(item)
         precondition(index <= core.appended, "the log and the core count differently")
         switch item {
-        case .vote(let slot, _, _, _), .decidedEntry(let slot, _): snapshots.note(slot, at: log.lastOffset, in: slotOffsets)
+        case .vote(let slot, _, _, _), .decidedEntry(let slot, _):
+            snapshots.note(slot, at: log.lastOffset, in: slotOffsets)
         case .promise, .decided: break
         }
     }

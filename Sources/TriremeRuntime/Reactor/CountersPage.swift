@@ -89,7 +89,8 @@ package final class CountersReader {
         else {
             trm_shared_page_unmap(page, CountersLayout.fileBytes)
             throw CountersPageError(
-                description: "\(path) is no counters page of version \(CountersLayout.version): read it with the trireme "
+                description:
+                    "\(path) is no counters page of version \(CountersLayout.version): read it with the trireme "
                     + "that wrote it")
         }
         base = page

@@ -72,7 +72,8 @@ extension Reactor {
             var settings = options.engine
             // Above every generation of an earlier start, as long as the clock does not go back: nothing else survives here.
             settings.generation = Generation(
-                epoch: settings.core.epoch, counter: UInt32(truncatingIfNeeded: trm_realtime_nanoseconds() / 1_000_000_000))
+                epoch: settings.core.epoch,
+                counter: UInt32(truncatingIfNeeded: trm_realtime_nanoseconds() / 1_000_000_000))
             let log = Log(
                 volatile: MemoryDevice(), identity: options.identity, generation: settings.generation,
                 members: settings.core.members, geometry: options.geometry, options: options.logOptions,
@@ -99,7 +100,8 @@ extension Reactor {
         guard mapped == 0 else {
             trm_ring_destroy(ring)
             throw RuntimeError(
-                "\(bytes >> 20) MiB of buffers could not be mapped (errno \(-mapped)); lower windowBatches or batchBytes")
+                "\(bytes >> 20) MiB of buffers could not be mapped (errno \(-mapped)); lower windowBatches or batchBytes"
+            )
         }
         let ground = RingAndRegion(ring: ring, region: region)
         _ = trm_raise_locked_memory_limit()

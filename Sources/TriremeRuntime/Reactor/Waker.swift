@@ -11,7 +11,8 @@ package final class Waker: @unchecked Sendable {
     package init() throws(RuntimeError) {
         let descriptor = trm_event_create()
         guard descriptor >= 0 else {
-            throw RuntimeError("no eventfd could be made (errno \(-descriptor)); raise the limit of open files (ulimit -n)")
+            throw RuntimeError(
+                "no eventfd could be made (errno \(-descriptor)); raise the limit of open files (ulimit -n)")
         }
         self.descriptor = descriptor
         sleeping = .allocate(capacity: 32)
