@@ -30,7 +30,10 @@ int trm_ring_register_region(trm_ring *ring, void *base, size_t length, char *me
     }
     size_t count = (length + TRM_REGION_PIECE_BYTES - 1) / TRM_REGION_PIECE_BYTES;
     struct iovec *pieces = calloc(count, sizeof *pieces);
-    if (!pieces) return -ENOMEM;
+    if (!pieces) {
+        trm_say(message, message_capacity, "Writes go without registered buffers: out of memory.");
+        return -ENOMEM;
+    }
     for (size_t i = 0; i < count; i++) {
         size_t from = i * TRM_REGION_PIECE_BYTES, left = length - from;
         pieces[i].iov_base = (char *)base + from;

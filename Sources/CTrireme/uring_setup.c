@@ -72,7 +72,10 @@ int trm_ring_create(trm_ring **out, const trm_ring_options *options, char *messa
                     size_t message_capacity) {
     *out = NULL;
     trm_ring *ring = calloc(1, sizeof *ring);
-    if (!ring) return -ENOMEM;
+    if (!ring) {
+        explain_here(-ENOMEM, message, message_capacity);
+        return -ENOMEM;
+    }
     int error = set_up(ring, options);
     if (error == -EINVAL) {
         // All four ways were refused. Either the sizes are out of range, or the kernel is too old.
@@ -93,7 +96,10 @@ int trm_ring_create(trm_ring **out, const trm_ring_options *options, char *messa
         explain_here(error, message, message_capacity);
     } else {
         ring->times = calloc(ring->uring.sq.ring_entries, sizeof *ring->times);
-        if (!ring->times) error = -ENOMEM;
+        if (!ring->times) {
+            error = -ENOMEM;
+            explain_here(error, message, message_capacity);
+        }
     }
     if (error < 0) {
         trm_ring_destroy(ring);

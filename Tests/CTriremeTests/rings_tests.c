@@ -309,7 +309,7 @@ static void publisher(void *argument) {
 }
 
 TEST(rings, release_publishes_what_was_written_before) {
-    shared_words shared = {0};
+    static shared_words shared;  // ThreadSanitizer overlooks fields of local structs
     trm_thread thread;
     REQUIRE(trm_thread_start(&thread, publisher, &shared, -1, "publisher") == 0);
     for (uint64_t i = 1; i <= ROUNDS; i++) {

@@ -23,3 +23,14 @@ $(SHIM_DIRECTORY)/tests $(SHIM_DIRECTORY)/tests-thread $(SHIM_DIRECTORY)/tests-a
 	@mkdir -p $(SHIM_DIRECTORY)
 	@echo "compiling $@"
 	@$(SHIM_CC) $(SHIM_FLAGS) $(SHIM_SANITIZER) $(SHIM_SOURCES) -o $@ $(SHIM_LIBRARIES)
+
+# Speeds of the shim's parts on this machine.
+.PHONY: shim-measure
+shim-measure: $(SHIM_DIRECTORY)/measure
+	$(SHIM_DIRECTORY)/measure $(SHIM_DIRECTORY)
+
+SHIM_MEASURED := Tests/CTriremeTests/measure/measure.c $(wildcard Sources/CTrireme/*.c)
+$(SHIM_DIRECTORY)/measure: $(SHIM_MEASURED) $(SHIM_INPUTS)
+	@mkdir -p $(SHIM_DIRECTORY)
+	@echo "compiling $@"
+	@$(SHIM_CC) $(SHIM_FLAGS) $(SHIM_MEASURED) -o $@ $(SHIM_LIBRARIES)

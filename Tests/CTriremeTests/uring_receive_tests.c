@@ -148,7 +148,9 @@ TEST(receive, a_multicast_batch_lands_page_aligned_and_goes_to_the_log) {
         trm_completion written;
         REQUIRE(next(&b, 3, &written));
         CHECK_EQUAL(written.result, 61440);
-        CHECK_EQUAL(trm_ring_statistics(b.ring).fixed_writes, 1);
+        // An unprivileged user's limit may be taken by the ring before, which the kernel ends later.
+        CHECK_EQUAL(trm_ring_statistics(b.ring).fixed_writes,
+                    (trm_ring_features(b.ring) & TRM_RING_REGION) != 0);
         free(body);
         close_bench(&b);
     }

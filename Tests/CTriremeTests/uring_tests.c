@@ -9,6 +9,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "files.h"
@@ -135,6 +136,20 @@ TEST(uring, waiting_ends_by_time_and_by_completion) {
     waits_and_returns(trm_ring_default_options(8));
     waits_and_returns((trm_ring_options){.entries = 8, .single_issuer = true});
     waits_and_returns((trm_ring_options){.entries = 8});
+}
+
+TEST(uring, timeouts_submitted_together_keep_their_own_times) {
+    trm_ring *ring = make(trm_ring_default_options(8));
+    REQUIRE(ring != NULL);
+    uint64_t start = trm_monotonic_nanoseconds();
+    CHECK_EQUAL(trm_ring_timeout(ring, 30000000, 1), 0);
+    CHECK_EQUAL(trm_ring_timeout(ring, 1000000, 2), 0);
+    trm_completion done[2];
+    REQUIRE(collect(ring, done, 2));
+    CHECK_EQUAL(done[0].token, 2);
+    CHECK_EQUAL(done[1].token, 1);
+    CHECK(trm_monotonic_nanoseconds() - start >= 30000000);
+    trm_ring_destroy(ring);
 }
 
 TEST(uring, an_idle_turn_makes_no_system_call) {
@@ -370,6 +385,18 @@ static void write_and_read(trm_ring_options options, bool with_region, const cha
     close(file.descriptor);
     free(outside);
     trm_region_unmap(&region);
+}
+
+TEST(uring, a_durable_write_asks_for_dsync_and_only_that) {
+    trm_ring *ring = make(trm_ring_default_options(8));
+    REQUIRE(ring != NULL);
+    char bytes[16];
+    struct iovec pieces[2] = {{bytes, 8}, {bytes, 8}};
+    for (unsigned count = 1; count <= 2; count++)
+        for (int durable = 0; durable < 2; durable++)
+            CHECK_EQUAL(trm_ring_write(ring, 0, pieces, count, 0, durable, 1), 0);
+    for (int i = 0; i < 4; i++) CHECK_EQUAL(ring->uring.sq.sqes[i].rw_flags, i % 2 ? RWF_DSYNC : 0);
+    trm_ring_destroy(ring);
 }
 
 TEST(uring, direct_durable_writes_with_the_region) {
