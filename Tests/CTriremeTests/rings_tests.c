@@ -14,7 +14,7 @@
 #if defined(__SANITIZE_THREAD__)
 #define ROUNDS 20000
 #else
-#define ROUNDS 300000
+#define ROUNDS 100000
 #endif
 
 enum { PRODUCERS = 3, SMALL = 8 };
