@@ -16,7 +16,7 @@ struct CountersPublisher {
         "logEndOffset", "logFreeBytes", "residentBytes", "configuredBytes", "cpuNanoseconds", "datagramsSent",
         "datagramsReceived", "bytesSent", "bytesReceived", "droppedDatagrams", "kernelDrops", "receiveBuffersEmpty",
         "sendErrors",
-    ]
+    ] + Refusal.allCases.map { "dropped" + "\($0)".prefix(1).uppercased() + "\($0)".dropFirst() }
     private let page: CountersPage?
     var configuredBytes: UInt64 = 0
     private var dueAt: UInt64 = 0
@@ -99,6 +99,7 @@ struct CountersPublisher {
         put(network.kernelDrops)
         put(network.receiveBuffersExhausted)
         put(network.sendErrors &+ network.controlSendsDropped &+ network.batchSendsDropped)
+        for reason in Refusal.allCases { put(network[reason]) }
         precondition(index == Self.names.count, "counters and their names differ in number")
     }
 }
