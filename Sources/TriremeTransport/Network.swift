@@ -18,6 +18,8 @@ package protocol Network: ~Copyable {
     /// Gives an empty, page-aligned buffer to receive into: `address` is where the frame header of a batch shall land,
     /// and a page (4,096 bytes) before it belongs to the network too.
     mutating func provide(buffer: UInt32, at address: UnsafeMutableRawPointer)
+    /// Whether batches are about to be lost for want of provided buffers: the engine then gives up what it only keeps.
+    var wantsBuffers: Bool { get }
     /// Copies `body` (at most ``Limits/controlBodyBytes``) and multicasts it to all other members.
     mutating func multicast(_ kind: DatagramKind, _ body: UnsafeRawBufferPointer)
     /// Copies `body` and sends it to one member.

@@ -78,13 +78,7 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
         }
         pool.hold(buffer, .repair)
         drop(buffer, .execution)
-        guard let oldest = retained.push(buffer, kind, holding: cell.pointee.batch) else { return }
-        if let cell = store.cell(oldest.batch.lane, oldest.batch.generation, oldest.batch.sequence),
-            cell.pointee.buffer == oldest.buffer
-        {
-            cell.pointee.buffer = nil
-        }
-        drop(oldest.buffer, .repair)
+        if let oldest = retained.push(buffer, kind, holding: cell.pointee.batch) { letGo(oldest) }
     }
 
     /// Reads the batches that come next back from the log: after a restart, and for a replica that catches up.

@@ -84,7 +84,10 @@ package struct Engine<Device: StorageDevice & ~Copyable, Wire: Network & ~Copyab
         self.now = now
         counters.turns += 1
         step(.tick(now: now, wallClock: wallClock))
-        while let arrival = network.next() { take(arrival) }
+        while let arrival = network.next() {
+            take(arrival)
+            if network.wantsBuffers { relieve() }
+        }
         while let event = log.next() { take(event) }
         seal()
         core.endTurn(into: &effects)
@@ -245,6 +248,28 @@ package struct Engine<Device: StorageDevice & ~Copyable, Wire: Network & ~Copyab
     /// A buffer became free: those to receive into go back to the network at once.
     mutating func reclaimed(_ buffer: UInt32) {
         if pool.kind(buffer) == .receive, let again = pool.take(.receive) { provide(again) }
+    }
+    /// Gives the network buffers that are only kept: executed batches first, then those that came early, which can be asked for
+    /// again. So whatever is missing always finds room, and a replica that fell behind gets on.
+    private mutating func relieve() {
+        while network.wantsBuffers {
+            if let oldest = retained.pop(.receive) {
+                letGo(oldest)
+            } else if let buffer = early.takeLatest() {
+                giveBack(buffer)
+            } else {
+                return
+            }
+        }
+    }
+    /// A retained batch is no longer to be had from memory.
+    mutating func letGo(_ item: Retained.Item) {
+        if let cell = store.cell(item.batch.lane, item.batch.generation, item.batch.sequence),
+            cell.pointee.buffer == item.buffer
+        {
+            cell.pointee.buffer = nil
+        }
+        drop(item.buffer, .repair)
     }
     mutating func provide(_ buffer: UInt32) { network.provide(buffer: buffer, at: pool.frame(buffer)) }
 }

@@ -49,9 +49,11 @@ package struct EngineSettings: Sendable {
     package var ownBuffers: Int { windowBatches * 2 + 8 + retainedOwn }
     /// Buffers to receive into: what every other lane may have under way here, those that came early, those retained.
     package var receiveBuffers: Int {
-        (core.members - 1) * windowBatches * (Self.stragglerFactor + 1) + retainedReceived + 16
+        (core.members - 1) * windowBatches * (Self.stragglerFactor + 1) + retainedReceived + Self.repairBuffers
     }
     package static let reserveBuffers = 16
+    /// Receive buffers that repair by unicast may fill before any comes back: one request's batches.
+    package static let repairBuffers = 32
 }
 
 /// Counts since start; plain words that the runtime publishes.

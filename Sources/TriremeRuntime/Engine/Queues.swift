@@ -34,6 +34,17 @@ struct Retained: ~Copyable {
         heads[k] = (heads[k] + 1) % capacities[k]
         return oldest
     }
+
+    /// The oldest one of a class, given up.
+    mutating func pop(_ kind: BufferClass) -> Item? {
+        let k = kind == .own ? 0 : 1
+        guard counts[k] > 0 else { return nil }
+        defer {
+            heads[k] = (heads[k] + 1) % capacities[k]
+            counts[k] -= 1
+        }
+        return base[(k == 0 ? 0 : capacities[0]) + heads[k]]
+    }
 }
 
 /// A record that is being read back.
@@ -101,6 +112,15 @@ struct EarlyBatches: ~Copyable {
 
     func cell(_ lane: ReplicaID, _ sequence: UInt64) -> UnsafeMutablePointer<Cell> {
         cells + (lane.index * Self.perLane + Int(sequence % UInt64(Self.perLane)))
+    }
+    /// Gives up the batch that is needed last: of the highest sequence.
+    func takeLatest() -> UInt32? {
+        var latest: UnsafeMutablePointer<Cell>?
+        for i in 0..<count where cells[i].isFull {
+            if latest == nil || cells[i].batch.sequence > latest!.pointee.batch.sequence { latest = cells + i }
+        }
+        latest?.pointee.isFull = false
+        return latest?.pointee.buffer
     }
     /// Whether this very batch waits here.
     func holds(_ lane: ReplicaID, _ generation: Generation, _ sequence: UInt64) -> Bool {

@@ -7,16 +7,18 @@ import TriremeTransport
 /// Fills the counters page. The order of the names is the order of the values in ``values(engine:ring:application:)``.
 struct CountersPublisher {
     private static let everyNanoseconds: UInt64 = 10_000_000
-    static let names = [
-        "commitIndex", "executedSlot", "executedCommands", "executedBatches", "ownCommands", "ownBatches",
-        "ownPayloadBytes", "ownBatchesInFlight", "stateHash", "isSequencer", "ballotRound", "ballotOwner",
-        "isForgetful", "isStranded", "snapshotSlot", "snapshots", "elections", "turns", "waits", "enterCalls",
-        "submissions", "statusesSent", "proposalsSent", "repairsAsked", "repairsSent", "repairedBytes", "duplicates",
-        "earlyBatches", "refusedBatches", "wrongDigests", "readBacks", "logAppendedIndex", "logDurableIndex",
-        "logEndOffset", "logFreeBytes", "residentBytes", "configuredBytes", "cpuNanoseconds", "datagramsSent",
-        "datagramsReceived", "bytesSent", "bytesReceived", "droppedDatagrams", "kernelDrops", "receiveBuffersEmpty",
-        "sendErrors",
-    ] + Refusal.allCases.map { "dropped" + "\($0)".prefix(1).uppercased() + "\($0)".dropFirst() }
+    static let names =
+        [
+            "commitIndex", "executedSlot", "executedCommands", "executedBatches", "ownCommands", "ownBatches",
+            "ownPayloadBytes", "ownBatchesInFlight", "stateHash", "isSequencer", "ballotRound", "ballotOwner",
+            "isForgetful", "isStranded", "snapshotSlot", "snapshots", "elections", "turns", "waits", "enterCalls",
+            "submissions", "statusesSent", "proposalsSent", "repairsAsked", "repairsSent", "repairedBytes",
+            "duplicates",
+            "earlyBatches", "refusedBatches", "wrongDigests", "readBacks", "logAppendedIndex", "logDurableIndex",
+            "logEndOffset", "logFreeBytes", "residentBytes", "configuredBytes", "cpuNanoseconds", "datagramsSent",
+            "datagramsReceived", "bytesSent", "bytesReceived", "droppedDatagrams", "kernelDrops", "receiveBuffersEmpty",
+            "sendErrors",
+        ] + Refusal.allCases.map { "dropped" + "\($0)".prefix(1).uppercased() + "\($0)".dropFirst() }
     private let page: CountersPage?
     var configuredBytes: UInt64 = 0
     private var dueAt: UInt64 = 0

@@ -121,6 +121,7 @@ extension Reactor {
         var network = options.network
         network.firstFile = Layout.networkFiles
         network.providedBuffers = pool.count
+        network.reservedBuffers = EngineSettings.repairBuffers
         do {
             return try UDPNetwork(
                 ring: ring, options: network, boot: trm_realtime_nanoseconds(), now: trm_monotonic_nanoseconds())

@@ -52,6 +52,7 @@ package final class Endpoint {
         wire.demand(Int(bitPattern: address) % Limits.pageBytes == 0, "replica \(replica) provides an unaligned buffer")
         empty.append((buffer, address))
     }
+    var wantsBuffers: Bool { empty.count < 4 }
     /// Puts an arriving datagram into the inbox. False where it is lost for want of room.
     func accept(_ index: UInt32) -> Bool {
         guard count < Self.capacity else { return false }
@@ -102,6 +103,7 @@ package struct SimulatedNetwork: Network, ~Copyable {
     package mutating func provide(buffer: UInt32, at address: UnsafeMutableRawPointer) {
         endpoint.provide(buffer, at: address)
     }
+    package var wantsBuffers: Bool { endpoint.wantsBuffers }
     package mutating func multicast(_ kind: DatagramKind, _ body: UnsafeRawBufferPointer) {
         endpoint.wire.send(kind, body, from: endpoint, to: nil)
     }

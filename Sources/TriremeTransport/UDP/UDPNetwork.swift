@@ -146,6 +146,9 @@ package struct UDPNetwork: Network, ~Copyable {
         }
     }
 
+    /// Repair comes by unicast and is copied into the reserve: without it a replica that lacks a batch would stay so.
+    package var wantsBuffers: Bool { free.count < (min(options.reservedBuffers, options.providedBuffers / 2) + 1) / 2 }
+
     /// The kernel puts its prefix into the page before `address`, so that the frame header lands at `address`.
     mutating func giveToKernel(_ number: Int, _ address: UnsafeMutableRawPointer) {
         let prefix = dataRing.prefixBytes
