@@ -5,9 +5,14 @@ let settings: [SwiftSetting] = [.enableExperimentalFeature("Lifetimes")]
 
 let package = Package(
     name: "trireme",
-    products: [.library(name: "Trireme", targets: ["Trireme"])],
+    products: [
+        .library(name: "Trireme", targets: ["Trireme"]),
+        .executable(name: "trireme", targets: ["TriremeCLI"]),
+    ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-log", from: "1.16.2")
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0"),
     ],
     targets: [
         .target(name: "CTrireme"),
@@ -20,7 +25,17 @@ let package = Package(
         .target(
             name: "Trireme",
             dependencies: ["TriremeRuntime", .product(name: "Logging", package: "swift-log")], swiftSettings: settings),
+        .target(
+            name: "TriremeService",
+            dependencies: ["Trireme", .product(name: "Configuration", package: "swift-configuration")],
+            swiftSettings: settings),
         .target(name: "TriremeBench", dependencies: ["CTrireme", "Trireme"], swiftSettings: settings),
+        .executableTarget(
+            name: "TriremeCLI",
+            dependencies: [
+                "Trireme", "TriremeBench", "TriremeService",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ], swiftSettings: settings),
         .target(
             name: "TriremeSimulator", dependencies: ["TriremeRuntime", "TriremeStorage", "TriremeTransport"],
             swiftSettings: settings),

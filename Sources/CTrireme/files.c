@@ -4,12 +4,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -133,6 +135,12 @@ int trm_free_bytes(const char *path, uint64_t *out) {
     if (statvfs(path, &status) < 0) return -errno;
     *out = (uint64_t)status.f_bavail * status.f_frsize;
     return 0;
+}
+
+bool trm_path_is_in_memory(const char *path) {
+    struct statfs about;
+    if (statfs(path, &about) < 0) return false;
+    return about.f_type == TMPFS_MAGIC || about.f_type == RAMFS_MAGIC;
 }
 
 void *trm_shared_page_map(const char *path, size_t bytes, bool writable, int *error) {

@@ -25,6 +25,12 @@ int trm_set_timer_slack(uint64_t nanoseconds) {
     return prctl(PR_SET_TIMERSLACK, slack, 0, 0, 0) < 0 ? -errno : 0;
 }
 
+int trm_end_with_parent(int parent, int signal) {
+    if (prctl(PR_SET_PDEATHSIG, (unsigned long)signal, 0, 0, 0) < 0) return -errno;
+    // It may have ended before the kernel was asked.
+    return getppid() == parent ? 0 : -ESRCH;
+}
+
 uint64_t trm_resident_bytes(void) {
     FILE *file = fopen("/proc/self/statm", "re");
     if (!file) return 0;

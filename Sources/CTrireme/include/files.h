@@ -43,6 +43,9 @@ int trm_file_sync(int descriptor);
 /// Bytes that an unprivileged process may still write on the file system of `path`. Returns 0 or -errno.
 int trm_free_bytes(const char *path, uint64_t *out);
 
+/// True when `path` lies on a file system that is memory only (tmpfs, ramfs).
+bool trm_path_is_in_memory(const char *path);
+
 /// Maps `bytes` of a file as memory shared with whoever else maps it: the counters page. With
 /// `writable` the file is made and sized as needed; without, it must be there and be that long.
 /// Returns null and -errno in `*error` on failure.

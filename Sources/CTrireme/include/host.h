@@ -69,6 +69,12 @@ int trm_thread_pin(int cpu);
 /// a reactor wants 1). Returns 0 or -errno.
 int trm_set_timer_slack(uint64_t nanoseconds);
 
+// MARK: processes
+
+/// Has the kernel send `signal` to this process when the thread that started it ends, so that a parent
+/// that was killed leaves nobody behind. Returns 0 or -errno; -ESRCH when `parent` is gone already.
+int trm_end_with_parent(int parent, int signal);
+
 // MARK: memory
 
 typedef struct trm_region_options {

@@ -1,0 +1,169 @@
+// The measurement itself, and what becomes of it.
+import CTrireme
+import Glibc
+import Trireme
+import TriremeRuntime
+
+/// What all replicas had done up to a moment.
+private struct Sample {
+    var nanoseconds = trm_monotonic_nanoseconds()
+    var answered: [UInt64]
+    var latencies: LatencyCounts
+
+    init(_ pages: [BenchPage]) {
+        answered = pages.map(\.answered)
+        latencies = pages.reduce(LatencyCounts()) { $0 + $1.latencyCounts }
+    }
+    func commands(since earlier: Sample) -> UInt64 {
+        zip(answered, earlier.answered).reduce(0) { $0 &+ ($1.0 &- $1.1) }
+    }
+    func seconds(since earlier: Sample) -> Double { Double(nanoseconds - earlier.nanoseconds) / 1e9 }
+}
+
+extension BenchRun {
+    /// Counters that are no counts, so that differences of them mean nothing.
+    private static let gauges: Set<String> = [
+        "commitIndex", "executedSlot", "stateHash", "isSequencer", "ballotRound", "ballotOwner", "isForgetful",
+        "isStranded", "snapshotSlot", "ownBatchesInFlight", "logFreeBytes", "residentBytes", "configuredBytes",
+    ]
+
+    func measure() throws -> BenchResult {
+        var result = BenchResult(options: options)
+        try warmUp()
+        for page in pages { page.phase = .measure }
+        let first = Sample(pages)
+        let cpu = children.map(\.cpuNanoseconds)
+        let before = counters.map(\.entries)
+        try live(from: first)
+        let last = Sample(pages)
+        result.seconds = last.seconds(since: first)
+        result.commands = last.commands(since: first)
+        result.latencies = last.latencies - first.latencies
+        result.longestGapMilliseconds = longestGap(end: last.nanoseconds)
+        result.counters = counted(since: before)
+        for replica in 0..<options.replicas {
+            var about = BenchResult.Replica()
+            about.id = replica
+            about.wasKilled = killed.contains(replica)
+            about.commandsPerSecond =
+                Double(last.answered[replica] &- first.answered[replica]) / max(result.seconds, 1e-9)
+            about.cpuSeconds = Double(children[replica].cpuNanoseconds &- cpu[replica]) / 1e9
+            if about.wasKilled { about.cpuSeconds = 0 }
+            about.residentBytes = children[replica].residentBytes
+            about.configuredBytes = (counters[replica]["configuredBytes"] ?? 0) + UInt64(service.stateBytes)
+            about.isSequencer = counters[replica]["isSequencer"] == 1 && !about.wasKilled
+            result.replicas.append(about)
+        }
+        try settle(&result)
+        return result
+    }
+
+    /// Lets commands flow, from one moment everywhere.
+    private func warmUp() throws {
+        let start = trm_monotonic_nanoseconds() + 20_000_000
+        for page in pages {
+            page.startNanoseconds = start
+            page.phase = .warmUp
+        }
+        try wait(seconds: 30, for: "a sequencer and the first replies") {
+            self.pages.reduce(0) { $0 &+ $1.answered } > 0
+        }
+        try wait(until: start + UInt64(options.warmUpSeconds * 1e9))
+    }
+
+    /// A line each second.
+    private func live(from first: Sample) throws {
+        let end = first.nanoseconds + UInt64(options.seconds * 1e9)
+        var previous = first
+        var second = 1
+        var kill = options.kill
+        while previous.nanoseconds < end {
+            let next = min(first.nanoseconds + UInt64(second) * 1_000_000_000, end)
+            if let due = kill, first.nanoseconds + UInt64(due.seconds * 1e9) < next {
+                try wait(until: first.nanoseconds + UInt64(due.seconds * 1e9))
+                killOne(due.victim)
+                kill = nil
+            }
+            try wait(until: next)
+            let now = Sample(pages)
+            let latencies = now.latencies - previous.latencies
+            let rate = Double(now.commands(since: previous)) / max(now.seconds(since: previous), 1e-9)
+            let commits = counters.indices.map { killed.contains($0) ? "-" : "\(counters[$0]["commitIndex"] ?? 0)" }
+            Terminal.say(
+                Format.padded("\(second) s", 5) + Format.padded(Format.grouped(Int(rate)), 14) + " commands/s   p50 "
+                    + Format.padded(Format.duration(microseconds: latencies.microseconds(at: 0.5)), 8) + "   p99 "
+                    + Format.padded(Format.duration(microseconds: latencies.microseconds(at: 0.99)), 8) + "   commit "
+                    + commits.joined(separator: " "))
+            previous = now
+            second += 1
+        }
+    }
+
+    private func killOne(_ victim: BenchOptions.Victim) {
+        let sequencer = alive.first { counters[$0]["isSequencer"] == 1 } ?? 0
+        let chosen = victim == .sequencer ? sequencer : alive.last { $0 != sequencer } ?? sequencer
+        killed.insert(chosen)
+        children[chosen].send(SIGKILL)
+        Terminal.say("      replica \(chosen) (\(chosen == sequencer ? "sequencer" : "follower")) was killed")
+    }
+
+    private func longestGap(end: UInt64) -> Double {
+        let gaps = alive.map { replica in
+            let last = pages[replica].progressNanoseconds
+            return max(pages[replica].longestGapNanoseconds, end > last ? end - last : 0)
+        }
+        return Double(gaps.max() ?? 0) / 1e6
+    }
+
+    private func counted(since before: [[(name: String, value: UInt64)]]) -> [(name: String, value: UInt64)] {
+        var sums: [(name: String, value: UInt64)] = []
+        for replica in alive {
+            for (now, then) in zip(counters[replica].entries, before[replica]) where !Self.gauges.contains(now.name) {
+                let difference = now.value &- then.value
+                if let place = sums.firstIndex(where: { $0.name == now.name }) {
+                    sums[place].value &+= difference
+                } else {
+                    sums.append((now.name, difference))
+                }
+            }
+        }
+        return sums
+    }
+
+    /// Stops the load, waits until all have executed everything, and compares.
+    private func settle(_ result: inout BenchResult) throws {
+        for page in pages { page.phase = .drain }
+        try wait(seconds: 60, for: "the replies that were still out") {
+            self.alive.allSatisfy { self.pages[$0].isDrained }
+        }
+        // The counters are published a hundred times a second: agreement must stand for several of those.
+        var standing = 0
+        var seen: [State] = []
+        result.agrees = try becomesTrue(within: 30) {
+            let states = self.states
+            standing = Set(states).count == 1 && states == seen ? standing + 1 : 0
+            seen = states
+            return standing >= 20
+        }
+        for (replica, state) in zip(alive, states) {
+            result.replicas[replica].commitIndex = state.commitIndex
+            result.replicas[replica].stateHash = state.hash
+            result.replicas[replica].executedCommands = state.executed
+        }
+    }
+
+    private struct State: Hashable {
+        var commitIndex: UInt64
+        var executedSlot: UInt64
+        var executed: UInt64
+        var hash: UInt64
+    }
+    private var states: [State] {
+        alive.map { replica in
+            let values = Dictionary(counters[replica].entries.map { ($0.name, $0.value) }) { first, _ in first }
+            return State(
+                commitIndex: values["commitIndex"] ?? 0, executedSlot: values["executedSlot"] ?? 0,
+                executed: values["executedCommands"] ?? 0, hash: values["stateHash"] ?? 0)
+        }
+    }
+}

@@ -1,0 +1,171 @@
+// A whole run, seen from the process that measures: start the replicas, load, measure, drain, compare, end.
+import CTrireme
+import Glibc
+import Trireme
+import TriremeRuntime
+
+package final class BenchRun {
+    /// Ctrl-C or the like.
+    struct Interrupted: Error {}
+
+    let options: BenchOptions
+    let service: BenchService
+    private let signals: SignalWatch
+    private let writeClusterFile: (Configuration, String) throws -> Void
+    private var workspace: BenchWorkspace?
+    private(set) var children: [ChildProcess] = []
+    private(set) var pages: [BenchPage] = []
+    private(set) var counters: [CountersReader] = []
+    var killed: Set<Int> = []
+
+    /// - Parameter writeClusterFile: writes a configuration as a cluster file; the children read it.
+    package init(
+        _ options: BenchOptions, service: BenchService, signals: SignalWatch,
+        writeClusterFile: @escaping (Configuration, String) throws -> Void
+    ) {
+        self.options = options
+        self.service = service
+        self.signals = signals
+        self.writeClusterFile = writeClusterFile
+    }
+
+    /// Runs, prints, and returns the exit code: 0 with agreement, 1 without, 2 where nothing could be measured, 130 after Ctrl-C.
+    package func run() -> Int32 {
+        defer { cleanUp() }
+        do {
+            try options.validate(service)
+            try start()
+            let result = try measure()
+            Terminal.say("")
+            for line in result.lines { Terminal.say(line) }
+            if let path = options.jsonPath { try write(result.json.text + "\n", to: path) }
+            return result.agrees ? 0 : 1
+        } catch is Interrupted {
+            Terminal.complain("trireme bench: interrupted; everything was ended and removed")
+            return 130
+        } catch {
+            Terminal.complain("trireme bench: \(error)")
+            return 2
+        }
+    }
+
+    private func cleanUp() {
+        for page in pages { page.phase = .stop }
+        // They end by themselves when they see the phase; a signal would cut that short.
+        children.end(signal: 0, patienceMilliseconds: 5_000)
+        workspace?.remove()
+    }
+
+    // MARK: Start
+
+    private func configuration() throws -> Configuration {
+        var message = [CChar](repeating: 0, count: 512)
+        var interface = trm_interface()
+        guard trm_interface_find(options.interface, &interface, &message, message.count) == 0 else {
+            throw BenchError(String(decoding: message.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self))
+        }
+        let address = IPv4.description(interface.address)
+        var configuration = Configuration(
+            clusterID: .random(),
+            members: (0..<options.replicas).map { Configuration.Member(id: $0, address: address) },
+            interface: options.interface,
+            group: try options.group ?? FreeGroup.choose(members: options.replicas), quorums: options.quorums,
+            durability: options.durability)
+        configuration.batchBytes = options.batchBytes
+        configuration.windowBatches = options.windowBatches
+        // Nothing here outlives the run.
+        configuration.allowSingleCopy = true
+        try configuration.validate()
+        return configuration
+    }
+
+    private func start() throws {
+        let configuration = try configuration()
+        let workspace = try BenchWorkspace(parent: options.data)
+        self.workspace = workspace
+        try workspace.checkRoom(configuration, stateBytes: service.stateBytes)
+        try writeClusterFile(configuration, workspace.clusterFile)
+        Terminal.say(
+            "\(options.replicas) replicas, \(options.durability == .disk ? "durable" : "in memory"), "
+                + "\(options.commandBytes)-byte commands of the \(service.name) service, "
+                + (options.commandsPerSecond.map { "\(Format.grouped(Int($0))) commands/s" } ?? "as many as possible")
+                + (options.durability == .disk ? ", files in \(workspace.directory)" : ""))
+        for replica in 0..<options.replicas {
+            mkdir(workspace.replica(replica), 0o700)
+            pages.append(try BenchPage(path: workspace.page(replica)))
+            children.append(
+                try ChildProcess(name: "replica \(replica)", arguments: arguments(replica, workspace)))
+        }
+        try wait(seconds: 120, for: "the replicas to start") { self.pages.allSatisfy(\.isReady) }
+        for replica in 0..<options.replicas {
+            counters.append(try CountersReader(path: workspace.counters(replica)))
+        }
+    }
+
+    private func arguments(_ replica: Int, _ workspace: BenchWorkspace) -> [String] {
+        var arguments = [
+            "bench-replica", "--config", workspace.clusterFile, "--replica", "\(replica)", "--data",
+            workspace.replica(replica), "--page", workspace.page(replica), "--counters", workspace.counters(replica),
+            "--command-bytes", "\(options.commandBytes)", "--service", service.name, "--parent", "\(getpid())",
+        ]
+        let lanes = options.oneLane ? 1 : options.replicas
+        if replica >= lanes { arguments.append("--idle") }
+        if let rate = options.commandsPerSecond {
+            arguments += ["--rate", "\(rate / Double(lanes))", "--offset", "\(Double(replica) / Double(lanes))"]
+        }
+        return arguments
+    }
+
+    // MARK: Waiting
+
+    /// Replicas that are meant to run.
+    var alive: [Int] { (0..<options.replicas).filter { !killed.contains($0) } }
+
+    /// Waits until a moment of the monotonic clock.
+    func wait(until moment: UInt64) throws {
+        while true {
+            let now = trm_monotonic_nanoseconds()
+            guard now < moment else { return }
+            try watch(milliseconds: Int(min(50, (moment - now) / 1_000_000 + 1)))
+        }
+    }
+
+    /// Waits for something to become true.
+    /// - Throws: when it does not within `seconds`.
+    func wait(seconds: Double, for what: String, _ condition: () -> Bool) throws {
+        guard try becomesTrue(within: seconds, condition) else {
+            throw BenchError("waited \(Int(seconds)) s for \(what), in vain")
+        }
+    }
+
+    func becomesTrue(within seconds: Double, _ condition: () -> Bool) throws -> Bool {
+        let end = trm_monotonic_nanoseconds() + UInt64(seconds * 1e9)
+        while !condition() {
+            guard trm_monotonic_nanoseconds() < end else { return false }
+            try watch(milliseconds: 5)
+        }
+        return true
+    }
+
+    /// Sleeps, but not past a signal or the end of a replica.
+    private func watch(milliseconds: Int) throws {
+        if case .end = signals.wait(milliseconds: milliseconds) { throw Interrupted() }
+        for replica in alive where !children[replica].isRunning {
+            throw BenchError(
+                "\(children[replica].name) \(children[replica].end?.description ?? "ended"); see its message above")
+        }
+    }
+}
+
+/// Writes a whole file; "-" is standard output.
+private func write(_ text: String, to path: String) throws {
+    if path == "-" { return Terminal.write(text, to: STDOUT_FILENO) }
+    guard let file = fopen(path, "we") else {
+        throw BenchError(
+            "\(path) cannot be written (\(String(cString: strerror(errno)))): choose another file for --json")
+    }
+    fputs(text, file)
+    guard fclose(file) == 0 else {
+        throw BenchError("\(path) could not be written whole (\(String(cString: strerror(errno))))")
+    }
+}

@@ -1,0 +1,147 @@
+// `trireme bench`: options by the contract; what they mean is in TriremeBench.
+import ArgumentParser
+import Trireme
+import TriremeBench
+
+struct Bench: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Measure a cluster of real processes on this machine.",
+        discussion: """
+            Starts the replicas as processes of their own, which multicast, order, store and execute commands that each \
+            generates for itself; prints a line each second and a table at the end; and compares the state of all replicas. \
+            The exit code is 0 when they agree, 1 when they do not, and 2 when nothing could be measured.
+
+            Examples:
+              trireme bench
+              trireme bench --durability memory --replicas 5
+              trireme bench --rate 1000 --seconds 30 --json result.json
+            """)
+
+    @Option(help: ArgumentHelp("Replicas, 1 to 15.", valueName: "n"))
+    var replicas = 3
+    @Option(help: ArgumentHelp("What an acknowledged command lies on: disk or memory.", valueName: "where"))
+    var durability: Configuration.Durability = .disk
+    @Option(help: ArgumentHelp("Bytes of a command.", valueName: "bytes"))
+    var commandBytes = 64
+    @Option(help: ArgumentHelp("Bytes of a batch at most: whole pages of 4096.", valueName: "bytes"))
+    var batchBytes = 61_440
+    @Option(
+        help: ArgumentHelp(
+            "Batches of a replica under way at most (default: 16 on disk, 6 in memory).", valueName: "batches"))
+    var window: Int?
+    @Option(
+        help: ArgumentHelp(
+            "State machine: counter, or kv, the key-value service with SET and GET by turns.", valueName: "name"))
+    var service = "counter"
+    @Option(help: ArgumentHelp("Where the clients are: inprocess.", valueName: "where"))
+    var clients = "inprocess"
+    @Option(
+        help: ArgumentHelp(
+            "max, or commands a second of the whole cluster at even intended times (open loop).", valueName: "max|N"))
+    var rate = "max"
+    @Option(help: ArgumentHelp("Which replicas have clients: all, or one.", valueName: "which"))
+    var lanes: Lanes = .all
+    @Option(help: ArgumentHelp("Sizes of the quorums.", valueName: "Q1,Q2,QF"))
+    var quorums: String?
+    @Option(help: ArgumentHelp("How long to measure.", valueName: "seconds"))
+    var seconds = 10.0
+    @Option(help: ArgumentHelp("How long to load before.", valueName: "seconds"))
+    var warmup = 2.0
+    @Option(
+        help: ArgumentHelp("A directory in which to make the temporary one for the replicas' files.", valueName: "dir"))
+    var data: String?
+    @Option(help: ArgumentHelp("Network interface for multicast.", valueName: "name"))
+    var interface = "lo"
+    @Option(help: ArgumentHelp("Multicast group (default: a free one).", valueName: "address:port"))
+    var group: String?
+    @Option(
+        help: ArgumentHelp(
+            "Kill a replica so long after the start of the measurement.", valueName: "sequencer|follower@seconds"))
+    var kill: String?
+    @Option(help: ArgumentHelp("Whether datagrams are sealed: off.", valueName: "off|on"))
+    var seal = "off"
+    @Option(help: ArgumentHelp("Write the result as JSON; - is standard output.", valueName: "file"))
+    var json: String?
+    @Flag(help: .hidden) var limits = false
+    @Flag(help: .hidden) var sweep = false
+    @Option(help: .hidden) var report: String?
+    @Option(help: .hidden) var hgrm: String?
+
+    enum Lanes: String, ExpressibleByArgument, CaseIterable { case all, one }
+
+    func validate() throws {
+        let later: [(asked: Bool, what: String)] = [
+            (limits, "--limits"), (sweep, "--sweep"), (report != nil, "--report"), (hgrm != nil, "--hgrm"),
+            (seal != "off", "--seal \(seal)"), (clients != "inprocess", "--clients \(clients)"),
+        ]
+        if let first = later.first(where: \.asked) {
+            throw ValidationError("\(first.what) is not part of this version yet: leave it out")
+        }
+        _ = try options()
+        _ = try chosenService()
+    }
+
+    func run() throws {
+        let signals = SignalWatch()
+        let run = BenchRun(
+            try options(), service: try chosenService(), signals: signals,
+            writeClusterFile: { try ClusterFileText.write($0, to: $1) })
+        throw ExitCode(run.run())
+    }
+
+    private func chosenService() throws -> BenchService {
+        guard let service = BenchServices.named(service) else {
+            throw ValidationError("--service is \"\(service)\"; it must be one of \(BenchServices.names)")
+        }
+        return service
+    }
+
+    /// What the options say, in the terms of TriremeBench.
+    func options() throws -> BenchOptions {
+        var options = BenchOptions()
+        options.replicas = replicas
+        options.durability = durability
+        options.commandBytes = commandBytes
+        options.batchBytes = batchBytes
+        options.windowBatches = window
+        options.service = service
+        options.oneLane = lanes == .one
+        options.seconds = seconds
+        options.warmUpSeconds = warmup
+        options.data = data
+        options.interface = interface
+        options.jsonPath = json
+        if rate != "max" {
+            guard let number = Double(rate), number > 0, number.isFinite else {
+                throw ValidationError("--rate is \"\(rate)\"; it must be max, or commands a second above 0")
+            }
+            options.commandsPerSecond = number
+        }
+        if let quorums {
+            let sizes = quorums.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) }
+            guard sizes.count == 3, let q1 = sizes[0], let q2 = sizes[1], let qf = sizes[2] else {
+                throw ValidationError("--quorums is \"\(quorums)\"; three sizes are needed, such as 2,2,3")
+            }
+            options.quorums = .init(phase1: q1, classic: q2, fast: qf)
+        }
+        if let group {
+            let parts = group.split(separator: ":", omittingEmptySubsequences: false)
+            guard parts.count == 2, let port = UInt16(parts[1]) else {
+                throw ValidationError("--group is \"\(group)\"; ADDRESS:PORT is needed, such as 239.77.1.1:7400")
+            }
+            options.group = .init(address: String(parts[0]), port: port)
+        }
+        if let kill {
+            let parts = kill.split(separator: "@", omittingEmptySubsequences: false)
+            guard parts.count == 2, let victim = BenchOptions.Victim(rawValue: String(parts[0])),
+                let seconds = Double(parts[1]), seconds >= 0
+            else {
+                throw ValidationError("--kill is \"\(kill)\"; it must be sequencer@SECONDS or follower@SECONDS")
+            }
+            options.kill = .init(victim: victim, seconds: seconds)
+        }
+        return options
+    }
+}
+
+extension Configuration.Durability: ExpressibleByArgument {}

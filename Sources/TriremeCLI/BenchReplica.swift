@@ -1,0 +1,37 @@
+// `trireme bench-replica`: what `trireme bench` starts; nobody types it.
+import ArgumentParser
+import TriremeBench
+import TriremeService
+
+struct BenchReplicaCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "bench-replica", shouldDisplay: false)
+
+    @Option var config: String
+    @Option var replica: Int
+    @Option var data: String
+    @Option var page: String
+    @Option var counters: String
+    @Option var commandBytes: Int
+    @Option var service: String
+    @Option var parent: Int32
+    @Option var rate: Double?
+    @Option var offset = 0.0
+    @Flag var idle = false
+
+    func run() throws {
+        guard let service = BenchServices.named(service) else { throw ExitCode(2) }
+        do {
+            let replica = BenchReplica(
+                configuration: try ClusterFile.load(config), replica: replica, dataDirectory: data, pagePath: page,
+                countersPath: counters, commandBytes: commandBytes,
+                plan: LoadPlan(
+                    commandsPerSecond: rate, offset: offset, isActive: !idle, wantsReplies: service.wantsReplies),
+                service: service, parent: parent)
+            throw ExitCode(replica.run())
+        } catch let code as ExitCode {
+            throw code
+        } catch {
+            throw fail("bench: replica \(replica)", error)
+        }
+    }
+}

@@ -1,0 +1,9 @@
+// The services that a bench can load, by name.
+import TriremeBench
+
+enum BenchServices {
+    private static let all: [BenchService] = [.counter]
+
+    static func named(_ name: String) -> BenchService? { all.first { $0.name == name } }
+    static var names: String { all.map(\.name).joined(separator: ", ") }
+}
