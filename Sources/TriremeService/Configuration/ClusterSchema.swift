@@ -58,7 +58,7 @@ enum ClusterSchema {
     }
 
     private static func generalised(_ path: [String]) -> String {
-        path.map { $0.allSatisfy(\.isNumber) ? "*" : $0 }.joined(separator: ".")
+        path.map { !$0.isEmpty && $0.allSatisfy(\.isNumber) ? "*" : $0 }.joined(separator: ".")
     }
     private static func replaced(_ path: String, _ place: String) -> String {
         path.split(separator: ".").map { $0 == "*" ? place : String($0) }.joined(separator: ".")
