@@ -56,7 +56,7 @@ package enum SimulatorCommand {
     package static func simulate(
         seeds: Int, firstSeed: UInt64, jobs: Int = 1, keepGoing: Bool = false,
         scenario: @escaping @Sendable (UInt64) -> Scenario = Scenario.standard(seed:),
-        factory: @escaping ParticipantFactoryMaker
+        factory: @escaping ParticipantFactoryMaker = EngineParticipant.maker
     ) -> SimulationSummary {
         let clock = ContinuousClock()
         let start = clock.now
@@ -84,7 +84,7 @@ package enum SimulatorCommand {
     /// The command: 0 where all promises held, 1 where one was broken. `write` prints one line.
     package static func run(
         seeds: Int, firstSeed: UInt64, trace: Bool, jobs: Int = 1, keepGoing: Bool = false,
-        factory: @escaping ParticipantFactoryMaker, write: @escaping (String) -> Void
+        factory: @escaping ParticipantFactoryMaker = EngineParticipant.maker, write: @escaping (String) -> Void
     ) -> Int32 {
         if trace {
             let world = World(Scenario.standard(seed: firstSeed), trace: Trace(sink: write), factory: factory())

@@ -47,6 +47,7 @@ final class FakeParticipant: Participant {
     var failure: String?
     var role: ParticipantRole { birth.replica.index == 0 ? .sequencer : .follower }
     var promise: Ballot { Ballot(epoch: 1, round: 1, owner: ReplicaID(0)) }
+    var oldestEntry: UInt64 { 1 }
     var isStranded: Bool { false }
 
     init(_ birth: Birth, _ order: FakeOrder) throws {

@@ -1,7 +1,8 @@
 // The state machine of a simulated replica: a hash chained over all that it executes, checked at every step.
 import TriremeCore
+import TriremeRuntime
 
-package final class RecordingApplication {
+package final class RecordingApplication: Application {
     package let replica: ReplicaID
     package let incarnation: Int
     private let ledger: Ledger
@@ -13,6 +14,8 @@ package final class RecordingApplication {
     package private(set) var chain: UInt64 = 0
     package private(set) var snapshots = 0
     package private(set) var restores = 0
+    /// The last snapshot, in whole pages.
+    private var image: UnsafeMutableRawBufferPointer?
 
     package init(
         replica: ReplicaID, incarnation: Int, ledger: Ledger, referee: Referee, paddingBytes: Int, trace: Trace? = nil
@@ -24,6 +27,7 @@ package final class RecordingApplication {
         self.paddingBytes = paddingBytes
         self.trace = trace
     }
+    deinit { image?.deallocate() }
     package var stateDigest: UInt64 { chain }
 
     package func apply(
@@ -40,15 +44,19 @@ package final class RecordingApplication {
     }
 
     /// Its whole state as bytes.
-    package func encoded() -> [UInt8] {
+    package func snapshot() -> UnsafeRawBufferPointer {
         snapshots += 1
-        var bytes = [UInt8](repeating: 0, count: 24 + paddingBytes)
-        bytes.withUnsafeMutableBytes {
-            $0.storeBytes(of: UInt64(count), as: UInt64.self)
-            $0.storeBytes(of: chain, toByteOffset: 8, as: UInt64.self)
-            for i in 0..<paddingBytes { $0[24 + i] = Self.padding(chain, i) }
+        let length = 24 + paddingBytes
+        if image == nil {
+            let pages = (length + Limits.pageBytes - 1) / Limits.pageBytes * Limits.pageBytes
+            image = .allocate(byteCount: pages, alignment: Limits.pageBytes)
+            image!.initializeMemory(as: UInt8.self, repeating: 0)
         }
-        return bytes
+        let bytes = image!
+        bytes.storeBytes(of: UInt64(count), as: UInt64.self)
+        bytes.storeBytes(of: chain, toByteOffset: 8, as: UInt64.self)
+        for i in 0..<paddingBytes { bytes[24 + i] = Self.padding(chain, i) }
+        return UnsafeRawBufferPointer(rebasing: bytes[..<length])
     }
     package func restore(from bytes: UnsafeRawBufferPointer) {
         restores += 1

@@ -1,5 +1,6 @@
 // The clients of one replica during one of its lives: commands come at seeded times and go into its batches.
 import TriremeCore
+import TriremeRuntime
 
 package struct Workload: Sendable {
     /// Typical time between two commands at one replica.
@@ -103,4 +104,20 @@ package final class SeededGateway {
         arrive(by: now)
         return isOpen ? nextArrival : .max
     }
+}
+
+extension SeededGateway: Gateway {
+    package func poll(now: UInt64, mustSeal: Bool, pool: BufferPool) -> Submission? {
+        guard let buffer = pool.take(.own) else { return nil }
+        pool.hold(buffer, .filling)
+        let room = UnsafeMutableRawBufferPointer(start: pool.payload(buffer), count: pool.payloadBytes)
+        guard let (bytes, count, stride) = fill(room, now: now, mustSeal: mustSeal) else {
+            _ = pool.drop(buffer, .filling)
+            return nil
+        }
+        return Submission(buffer: buffer, payloadBytes: bytes, count: count, stride: stride)
+    }
+    package var hasWork: Bool { false }
+    package func turnEnded() {}
+    package func nextDue(now: UInt64) -> UInt64 { due(now: now) }
 }

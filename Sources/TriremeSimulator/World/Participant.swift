@@ -21,6 +21,8 @@ package protocol Participant: AnyObject {
     var executedSlot: UInt64 { get }
     var role: ParticipantRole { get }
     var promise: Ballot { get }
+    /// The lowest slot whose entry and batches it still gives to others.
+    var oldestEntry: UInt64 { get }
     /// Nobody has any more what it lacks, so it is excused from progress (PROTOCOL §8).
     var isStranded: Bool { get }
     /// Why it has ended, if it has.

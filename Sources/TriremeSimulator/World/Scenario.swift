@@ -15,6 +15,10 @@ package struct Scenario: Sendable {
     package var segments = 8
     package var segmentBytes = 65_536
     package var entryHistorySlots = 1_024
+    package var batchIndexCapacity = 1_024
+    package var windowBatches = 4
+    package var retainedBatches = 6
+    package var writesInFlight = 2
     package var workload = Workload()
     package var snapshotPaddingBytes = 0
     package var links = LinkConditions()
@@ -70,6 +74,7 @@ package struct Scenario: Sendable {
         batchBytes = random.pick([4_096, 4_096, 8_192])
         // A small log is recycled within the run; a large one lets whoever was away catch up.
         (segments, segmentBytes) = random.pick([(8, 65_536), (8, 65_536), (16, 65_536), (8, 262_144)])
+        writesInFlight = random.pick([1, 2, 2, 4])
         snapshotPaddingBytes = random.pick([0, 1_000, 9_000, 30_000])
         workload.commandBytes = random.pick([16, 24, 64, 64, 200, 1_000])
         workload.isVariable = random.below(4) == 0

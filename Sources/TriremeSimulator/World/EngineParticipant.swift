@@ -1,0 +1,91 @@
+// The real thing under the world: an engine over a simulated disk and network, made as the reactor makes one.
+import TriremeCore
+import TriremeRuntime
+import TriremeStorage
+
+/// One life of a replica that runs the production engine.
+package final class EngineParticipant: Participant {
+    private var engine: Engine<SimulatedDisk, SimulatedNetwork>
+
+    /// Makes engines; they share nothing but the world.
+    package static let maker: ParticipantFactoryMaker = { { try EngineParticipant($0) } }
+
+    package init(_ birth: Birth) throws {
+        var settings = birth.scenario.engineSettings(birth.replica, seed: birth.seed)
+        var recovered = RecoveredState(settings)
+        var log = try Self.openLog(birth, into: &recovered)
+        settings.generation = log.generation
+        try Self.restoreSnapshot(of: &log, into: birth.application)
+        let pool = BufferPool(
+            batchBytes: settings.batchBytes, own: settings.ownBuffers, receive: settings.receiveBuffers,
+            reserve: EngineSettings.reserveBuffers)
+        engine = Engine(
+            settings: settings, recovered: recovered, log: log, network: SimulatedNetwork(birth.endpoint), pool: pool,
+            application: birth.application, gateway: birth.gateway)
+        engine.start()
+    }
+
+    private static func openLog(_ birth: Birth, into recovered: inout RecoveredState) throws -> Log<SimulatedDisk> {
+        let identity = LogIdentity(clusterLow: 0x5349_4D55, clusterHigh: birth.scenario.seed, replica: birth.replica)
+        let geometry = birth.scenario.geometry
+        var disk = SimulatedDisk(birth.image)
+        if birth.isFounding {
+            try Log<SimulatedDisk>.format(&disk, identity: identity, geometry: geometry, epoch: 1)
+        }
+        return try Log.open(
+            disk, identity: identity, geometry: geometry, members: birth.scenario.members,
+            options: birth.scenario.logOptions
+        ) { (event) throws(StorageError) in try recovered.take(event) }
+    }
+
+    private static func restoreSnapshot(
+        of log: inout Log<SimulatedDisk>, into application: RecordingApplication
+    ) throws {
+        guard let snapshot = log.snapshotDescription else { return }
+        let memory = UnsafeMutableRawBufferPointer.allocate(
+            byteCount: max(Limits.pageBytes, roundedToPages(Int(snapshot.lengthBytes))), alignment: Limits.pageBytes)
+        defer { memory.deallocate() }
+        try log.readSnapshotNow(into: memory)
+        application.restore(from: UnsafeRawBufferPointer(rebasing: memory[..<Int(snapshot.lengthBytes)]))
+    }
+
+    package var generation: Generation { engine.settings.generation }
+    package func turn(now: UInt64, wallClock: UInt64) -> UInt64 { engine.turn(now: now, wallClock: wallClock) }
+    package var commitIndex: UInt64 { engine.core.commitIndex }
+    package func decidedEntry(_ slot: UInt64) -> Entry? { engine.core.decidedEntry(slot) }
+    package var executedSlot: UInt64 { engine.core.executor.slot }
+    package var role: ParticipantRole {
+        if engine.core.isForgetful { return .observer }
+        switch engine.core.role {
+        case .follower: return .follower
+        case .candidate, .learning: return .candidate
+        case .sequencer: return .sequencer
+        }
+    }
+    package var promise: Ballot { engine.core.promise }
+    package var oldestEntry: UInt64 { engine.core.oldestEntry }
+    package var isStranded: Bool { engine.core.isStranded }
+    package var failure: String? { engine.failure?.description }
+}
+
+extension Scenario {
+    /// Small everything, so that what is rare at full size happens in every run.
+    func engineSettings(_ replica: ReplicaID, seed: UInt64) -> EngineSettings {
+        var core = CoreConfiguration(quorums: quorums, me: replica, entryHistorySlots: entryHistorySlots)
+        core.timing = timing
+        return EngineSettings(
+            core: core, batchBytes: batchBytes, windowBatches: windowBatches,
+            sealAfterNanoseconds: 300_000, retainedBatches: retainedBatches, batchIndexCapacity: batchIndexCapacity,
+            snapshotBytes: geometry.totalBytes / 3, seed: seed)
+    }
+    var geometry: LogGeometry { LogGeometry(segmentBytes: segmentBytes, segments: segments) }
+    var logOptions: LogOptions {
+        var options = LogOptions()
+        options.writesInFlight = writesInFlight
+        options.bytesPerWrite = 65_536
+        options.queuedRecords = 512
+        options.itemPages = 192
+        options.snapshotChunkBytes = 2 * Limits.pageBytes
+        return options
+    }
+}
