@@ -115,20 +115,22 @@ package struct Lanes: ~Copyable {
         return best
     }
 
-    /// Opens the track of a generation, if there is room; generations that `committed` has passed give theirs up.
+    /// A place for one more generation of the lane: a free one; else one that the committed cut has passed, since that is
+    /// abandoned for good (PROTOCOL §5); else one of which nothing is held, whose batches may be nowhere any more.
+    private func room(_ lane: ReplicaID, for generation: Generation, committed: Position) -> Int? {
+        guard generation >= committed.generation else { return nil }
+        var empty: Int?
+        for i in slots(lane) {
+            if !tracks[i].isLive || tracks[i].generation < committed.generation { return i }
+            if tracks[i].appended == 0, tracks[i].generation < generation { empty = i }
+        }
+        return empty
+    }
+
+    /// Opens the track of a generation, if there is room.
     private mutating func open(_ lane: ReplicaID, _ generation: Generation, committed: Position) -> Int? {
         if let i = find(lane, generation) { return i }
-        guard generation >= committed.generation else { return nil }
-        var free: Int?
-        for i in slots(lane) {
-            if !tracks[i].isLive {
-                free = i
-                break
-            }
-            // What the committed cut has passed is abandoned for good (PROTOCOL §5).
-            if tracks[i].generation < committed.generation { free = i }
-        }
-        guard let i = free else { return nil }
+        guard let i = room(lane, for: generation, committed: committed) else { return nil }
         tracks[i].generation = generation
         tracks[i].isLive = true
         tracks[i].base = 0
@@ -144,8 +146,8 @@ package struct Lanes: ~Copyable {
     {
         guard generation >= committed.generation else { return .duplicate }
         guard let i = find(lane, generation) else {
-            let open = slots(lane).contains { !tracks[$0].isLive || tracks[$0].generation < committed.generation }
-            return !open ? .refused : sequence == 1 ? .next : .early
+            guard room(lane, for: generation, committed: committed) != nil else { return .refused }
+            return sequence == 1 ? .next : .early
         }
         if sequence <= tracks[i].appended { return .duplicate }
         let floor = generation == committed.generation ? committed.sequence : 0

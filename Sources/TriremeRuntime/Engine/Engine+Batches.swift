@@ -30,7 +30,15 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
         }
     }
 
-    var maySeal: Bool { !core.isForgetful && windowIsOpen && log.canAppend(settings.batchBytes) }
+    var maySeal: Bool { !core.isForgetful && windowIsOpen && log.canAppend(settings.batchBytes) && laneIsOpen }
+
+    /// Whether the lane takes one more own batch: after many restarts older generations are decided first
+    /// (`Limits.generationsPerLane`), and the undecided part is bounded (PROTOCOL §3.5).
+    private var laneIsOpen: Bool {
+        let me = settings.core.me
+        return core.lanes.arriving(
+            me, settings.generation, own.sealed + 1, committed: core.committed[me.index]) == .next
+    }
 
     private mutating func seal(_ submission: Submission) {
         let payload = pool.payload(submission.buffer)
