@@ -49,6 +49,8 @@ package struct TransportCounters: Sendable {
     package var sendErrors: UInt64 = 0
     /// Errno of the last of them.
     package var lastSendError: UInt64 = 0
+    /// 1 if the kernel refused to cut frames into fragments (GSO) and they are cut here.
+    package var segmentationOffloadsRefused: UInt64 = 0
     /// Messages not sent because all slots were in use.
     package var controlSendsDropped: UInt64 = 0
     package var batchSendsDropped: UInt64 = 0

@@ -176,10 +176,10 @@ struct Workshop: ~Copyable {
         let sizes = [61_312, 61_312, 10_000, 1_344, 1_345, 64, 8_000]
         let batches = sizes.enumerated().map { TestBatch(lane: 0, sequence: UInt64($0 + 1), bytes: $1) }
         for (index, batch) in batches.enumerated() {
-            nodes[0].network.multicast(batch.descriptor, payload: batch.payload.pointer, token: UInt32(index))
+            nodes[0].network.multicast(batch.descriptor, payload: batch.pointer, token: UInt32(index))
             turn(nodes) { nodes[1].batches == index + 1 && nodes[2].batches == index + 1 }
         }
-        nodes[1].network.send(batches[0].descriptor, payload: batches[0].payload.pointer, to: ReplicaID(2), token: 99)
+        nodes[1].network.send(batches[0].descriptor, payload: batches[0].pointer, to: ReplicaID(2), token: 99)
         turn(nodes) { nodes[2].batches == 8 && nodes[1].sentSeen.count == 1 }
         settle(nodes)
         #expect(nodes[0].sentSeen.count == 7 && nodes[1].sentSeen == [.sent(99)])
@@ -206,7 +206,7 @@ struct Workshop: ~Copyable {
         let nodes = try Loopback.nodes(2) { options, me in if me == 0 { options.mtuBytes = 1_500 } }
         let batch = TestBatch(lane: 0, sequence: 1)
         for _ in 0..<5 {
-            nodes[0].network.multicast(batch.descriptor, payload: batch.payload.pointer, token: 1)
+            nodes[0].network.multicast(batch.descriptor, payload: batch.pointer, token: 1)
             settle(nodes, milliseconds: 3)
         }
         turn(nodes) { nodes[1].batches == 5 }
@@ -221,10 +221,25 @@ struct Workshop: ~Copyable {
         let batch = TestBatch(lane: 0, sequence: 1)
         var wrong = batch.payload
         wrong[30_000] ^= 1
-        nodes[0].network.multicast(batch.descriptor, payload: wrong.pointer, token: 1)
+        nodes[0].network.multicast(batch.descriptor, payload: wrong.pinned(), token: 1)
         turn(nodes) { nodes[1].network.counters.batchesAssembled == 1 }
         #expect(nodes[1].network.counters[.payloadChecksum] == 1 && nodes[1].batches == 0)
-        nodes[0].network.multicast(batch.descriptor, payload: batch.payload.pointer, token: 2)
+        nodes[0].network.multicast(batch.descriptor, payload: batch.pointer, token: 2)
         #expect(turn(nodes) { nodes[1].batches == 1 })
+    }
+
+    @Test func withoutTheKernelsHelpFramesAreCutHere() throws {
+        let nodes = try Loopback.nodes(2) { options, _ in options.mtuBytes = 1_500 }
+        let batch = TestBatch(lane: 0, sequence: 1)
+        let before = nodes[0].network.plan
+        nodes[0].network.multicast(batch.descriptor, payload: batch.pointer, token: 1)
+        nodes[0].network.stopOffloading()
+        nodes[0].network.stopOffloading()
+        nodes[0].network.multicast(batch.descriptor, payload: batch.pointer, token: 2)
+        #expect(turn(nodes) { nodes[1].batches == 2 && nodes[0].sentSeen.count == 2 })
+        #expect(before.fragmentsPerSend > 1 && nodes[0].network.plan.fragmentsPerSend == 1)
+        #expect(nodes[0].network.plan.sliceBytes == before.sliceBytes)
+        #expect(nodes[0].network.counters.segmentationOffloadsRefused == 1)
+        #expect(nodes[0].network.counters.fragmentsSent == UInt64(2 * before.fragments(frameBytes: 61_440)))
     }
 }

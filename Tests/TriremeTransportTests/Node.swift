@@ -128,13 +128,23 @@ func settle(_ nodes: [Node], milliseconds: UInt64 = 30) {
 enum Loopback {
     static let cluster = ClusterID(low: 0x0123_4567_89AB_CDEF, high: 0xFEDC_BA98_7654_3210)
 
-    /// A port and a group that no other test is likely to use at the same time.
+    /// A port and a group that nobody uses: members' ports can all be bound at the moment.
     static func place() -> (port: UInt16, group: UInt32) {
-        let mix = UInt64.random(in: 0 ... .max)
-        return (
-            UInt16(20_000 + mix % 12_000),
-            239 << 24 | 77 << 16 | UInt32(mix >> 32 & 0xFF) << 8 | UInt32(mix >> 48 & 0x7F)
-        )
+        while true {
+            let mix = UInt64.random(in: 0 ... .max)
+            let port = UInt16(20_000 + mix % 12_000)
+            let group = 239 << 24 | 77 << 16 | UInt32(mix >> 32 & 0xFF) << 8 | UInt32(mix >> 48 & 0x7F)
+            if (port..<port + 6).allSatisfy(isFree) { return (port, group) }
+        }
+    }
+
+    private static func isFree(_ port: UInt16) -> Bool {
+        var options = trm_udp_options()
+        options.bind_port = port
+        var message = [CChar](repeating: 0, count: 512)
+        let descriptor = trm_udp_open(&options, &message, message.count)
+        if descriptor >= 0 { close(descriptor) }
+        return descriptor >= 0
     }
 
     static func options(_ me: Int, of members: Int, at place: (port: UInt16, group: UInt32)) -> UDPNetworkOptions {
@@ -158,6 +168,7 @@ enum Loopback {
 struct TestBatch {
     let descriptor: BatchDescriptor
     let payload: [UInt8]
+    let pointer: UnsafeRawPointer
 
     init(lane: Int, sequence: UInt64, bytes: Int = 61_440 - 128, generation: UInt32 = 3) {
         var state = UInt64(lane) &* 1_000_003 &+ sequence &* 0x9E37_79B9_7F4A_7C15
@@ -165,6 +176,7 @@ struct TestBatch {
             state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
             return UInt8(truncatingIfNeeded: state >> 56)
         }
+        pointer = payload.pinned()
         let checksum = trm_crc32c(0, payload, payload.count)
         descriptor = BatchDescriptor(
             lane: ReplicaID(lane), generation: Generation(epoch: 1, counter: generation), sequence: sequence,
@@ -184,6 +196,10 @@ struct TestBatch {
 }
 
 extension [UInt8] {
-    /// Arrays of tests outlive the sends from them.
-    var pointer: UnsafeRawPointer { withUnsafeBytes { $0.baseAddress! } }
+    /// A copy that stays for good: what the kernel is sending must outlive the call.
+    func pinned() -> UnsafeRawPointer {
+        let memory = UnsafeMutableRawPointer.allocate(byteCount: Swift.max(count, 1), alignment: 64)
+        withUnsafeBytes { if let base = $0.baseAddress { memory.copyMemory(from: base, byteCount: count) } }
+        return UnsafeRawPointer(memory)
+    }
 }

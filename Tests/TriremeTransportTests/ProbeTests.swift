@@ -135,7 +135,7 @@ struct ProbePair {
         #expect(nodes[0].network.probes.multicastMembers == 0b010)
         let before = nodes[0].network.counters.batchDatagramsSent
         let batch = TestBatch(lane: 0, sequence: 1)
-        nodes[0].network.multicast(batch.descriptor, payload: batch.payload.pointer, token: 8)
+        nodes[0].network.multicast(batch.descriptor, payload: batch.pointer, token: 8)
         [UInt8](arrayLiteral: 5).withUnsafeBytes { nodes[0].network.multicast(.status, $0) }
         #expect(turn(nodes) { nodes[1].seen.count == 2 && nodes[2].seen.count == 2 && nodes[0].seen.count == 1 })
         settle(nodes)
@@ -157,7 +157,7 @@ struct ProbePair {
         }
         #expect(turn(nodes, tick: true) { nodes.allSatisfy { $0.network.probes.multicastMembers == 0 } })
         let batch = TestBatch(lane: 1, sequence: 1)
-        nodes[1].network.multicast(batch.descriptor, payload: batch.payload.pointer, token: 8)
+        nodes[1].network.multicast(batch.descriptor, payload: batch.pointer, token: 8)
         #expect(turn(nodes) { nodes[0].batches == 1 && nodes[2].batches == 1 && nodes[1].sentSeen.count == 1 })
         #expect(
             nodes[1].network.counters.fragmentsSent == UInt64(2 * nodes[1].network.plan.fragments(frameBytes: 61_440)))

@@ -10,7 +10,7 @@ import TriremeTransport
         #expect(nodes[0].network.pieces == false)
         let batches = (1...6).map { TestBatch(lane: 0, sequence: UInt64($0), bytes: $0 == 6 ? 64 : 61_440 - 128) }
         for (index, batch) in batches.enumerated() {
-            nodes[0].network.multicast(batch.descriptor, payload: batch.payload.pointer, token: UInt32(100 + index))
+            nodes[0].network.multicast(batch.descriptor, payload: batch.pointer, token: UInt32(100 + index))
             turn(nodes) { nodes[1].batches == index + 1 && nodes[2].batches == index + 1 }
         }
         settle(nodes)
@@ -49,7 +49,7 @@ import TriremeTransport
     @Test func aRepairComesByUnicastFromAnotherHolder() throws {
         let nodes = try Loopback.nodes(3)
         let batch = TestBatch(lane: 0, sequence: 9)
-        nodes[1].network.send(batch.descriptor, payload: batch.payload.pointer, to: ReplicaID(2), token: 5)
+        nodes[1].network.send(batch.descriptor, payload: batch.pointer, to: ReplicaID(2), token: 5)
         turn(nodes) { nodes[2].batches == 1 && nodes[1].seen.count == 1 }
         settle(nodes)
         guard case .batch(let descriptor, 1, _, let content, true)? = nodes[2].seen.first else {
@@ -66,7 +66,7 @@ import TriremeTransport
         let nodes = try Loopback.nodes(2) { options, _ in options.reservedBuffers = 0 }
         nodes[1].returnsBuffers = false
         let batch = TestBatch(lane: 0, sequence: 1, bytes: 4_000)
-        for _ in 0..<40 { nodes[0].network.multicast(batch.descriptor, payload: batch.payload.pointer, token: 1) }
+        for _ in 0..<40 { nodes[0].network.multicast(batch.descriptor, payload: batch.pointer, token: 1) }
         turn(nodes) { nodes[1].batches == 32 }
         settle(nodes)
         #expect(nodes[1].batches == 32)
@@ -79,9 +79,9 @@ import TriremeTransport
         let nodes = try Loopback.nodes(2)
         nodes[1].returnsBuffers = false
         let batch = TestBatch(lane: 0, sequence: 1, bytes: 1_000)
-        for _ in 0..<32 { nodes[0].network.multicast(batch.descriptor, payload: batch.payload.pointer, token: 1) }
+        for _ in 0..<32 { nodes[0].network.multicast(batch.descriptor, payload: batch.pointer, token: 1) }
         for _ in 0..<10 {
-            nodes[0].network.send(batch.descriptor, payload: batch.payload.pointer, to: ReplicaID(1), token: 1)
+            nodes[0].network.send(batch.descriptor, payload: batch.pointer, to: ReplicaID(1), token: 1)
         }
         settle(nodes)
         #expect(nodes[1].batches == 32)
@@ -101,7 +101,7 @@ import TriremeTransport
         }
         let batch = TestBatch(lane: 0, sequence: 1, bytes: 100)
         for token in 0..<10 {
-            nodes[0].network.multicast(batch.descriptor, payload: batch.payload.pointer, token: UInt32(token))
+            nodes[0].network.multicast(batch.descriptor, payload: batch.pointer, token: UInt32(token))
         }
         for _ in 0..<6 { nodes[0].network.multicast(.status, UnsafeRawBufferPointer(start: nil, count: 0)) }
         #expect(nodes[0].network.counters.batchSendsDropped == 2)
@@ -142,7 +142,7 @@ import TriremeTransport
     @Test func aClusterOfOneSendsNothing() throws {
         let nodes = try Loopback.nodes(1)
         let batch = TestBatch(lane: 0, sequence: 1)
-        nodes[0].network.multicast(batch.descriptor, payload: batch.payload.pointer, token: 3)
+        nodes[0].network.multicast(batch.descriptor, payload: batch.pointer, token: 3)
         nodes[0].network.multicast(.status, UnsafeRawBufferPointer(start: nil, count: 0))
         nodes[0].turn(tick: true)
         #expect(nodes[0].seen == [.sent(3)])

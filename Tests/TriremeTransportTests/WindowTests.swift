@@ -25,7 +25,7 @@ import TriremeTransport
         let said = receiver.network.batchesThatFit(otherLanes: 1)
         for sequence in 1...said * 2 {
             let batch = TestBatch(lane: 0, sequence: UInt64(sequence), bytes: batchBytes - 128)
-            sender.network.multicast(batch.descriptor, payload: batch.payload.pointer, token: 0)
+            sender.network.multicast(batch.descriptor, payload: batch.pointer, token: 0)
             repeat { sender.turn() } while sender.network.sendsInFlight > 0
         }
         settle([receiver])

@@ -182,9 +182,18 @@ extension UDPNetwork {
         counters.lastSendError = UInt64(-Int64(sendResult))
     }
 
+    /// Cuts frames here from now on: the kernel answers EIO where a path's device leaves the cutting to no one (no
+    /// checksum offload, before Linux 6.11; a tunnel). It costs speed only.
+    package mutating func stopOffloading() {
+        guard plan.fragmentsPerSend > 1 else { return }
+        plan = FragmentPlan(mtuBytes: mtuBytes, segmentationOffload: false)
+        counters.segmentationOffloadsRefused &+= 1
+    }
+
     // MARK: probes
 
     mutating func sendProbes() {
+        guard probes.deadline <= now else { return }
         if let (boot, number) = probes.probeDue(now: now) {
             let me = UInt32(options.origin.me.index)
             sendProbe(

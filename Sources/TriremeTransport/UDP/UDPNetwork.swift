@@ -3,9 +3,9 @@ import CTrireme
 import Glibc
 import TriremeCore
 
-/// How the reactor uses it: hand every completion with ``TransportToken/isOurs(_:)`` to ``complete(_:)``, then drain
-/// ``next()`` until nil; call ``tick(now:)`` when ``deadline`` has come. Destroy the ring before this, for the kernel
-/// reads and writes this network's memory as long as the ring lives.
+/// How the reactor uses it, each turn: hand every completion with ``TransportToken/isOurs(_:)`` to ``complete(_:)``, call
+/// ``tick(now:)``, drain ``next()`` until nil; wait no longer than until ``deadline``. Destroy the ring before this, for
+/// the kernel reads and writes this network's memory as long as the ring lives.
 ///
 /// Where the path's MTU carries a whole batch, the kernel receives straight into the provided buffers and a batch is
 /// handed up where it lies. Otherwise datagrams are received into memory of the network's own and each batch is
@@ -17,7 +17,8 @@ package struct UDPNetwork: Network, ~Copyable {
     package static let bufferGroups: UInt16 = 3
 
     package let options: UDPNetworkOptions
-    package let plan: FragmentPlan
+    /// How frames are cut; it changes once, if the kernel refuses to do the cutting.
+    package internal(set) var plan: FragmentPlan
     /// Whether the largest batch needs more than one datagram.
     package let pieces: Bool
     package internal(set) var counters = TransportCounters()
@@ -28,6 +29,7 @@ package struct UDPNetwork: Network, ~Copyable {
     let verifier: DatagramVerifier
     let addresses: InlineArray<16, UInt32>
     let others: UInt16
+    let mtuBytes: Int
 
     var dataRing: ReceiveRing
     var controlRing: ReceiveRing
@@ -51,6 +53,10 @@ package struct UDPNetwork: Network, ~Copyable {
     package init(ring: OpaquePointer, options: UDPNetworkOptions, boot: UInt64, now: UInt64) throws(TransportError) {
         try options.validate()
         let interface = try Sockets.find(interface: options.interface)
+        guard interface.up else {
+            throw TransportError(
+                .interface, "interface: \(options.interface) is down; `ip link set \(options.interface) up`")
+        }
         let mtu = min(Int(interface.mtu_bytes), options.mtuBytes ?? .max)
         guard mtu >= FragmentPlan.mtuBytesMinimum else {
             throw TransportError(
@@ -72,7 +78,7 @@ package struct UDPNetwork: Network, ~Copyable {
         let datagram = joined || !pieces ? WireFormat.datagramBytesMaximum : plan.segmentBytes
         // Room for the longest prefix, a datagram, and no sharing of cache lines.
         let stride = (datagram + 40 + 63) / 64 * 64
-        let scratch = max(64, Self.scratchBytes / stride)
+        let scratch = max(32, Self.scratchBytes / stride)
         let unicastStride = (WireFormat.datagramBytesMaximum + 40 + 63) / 64 * 64
         let group = options.firstBufferGroup
         let file = options.firstFile
@@ -102,6 +108,7 @@ package struct UDPNetwork: Network, ~Copyable {
         var addresses = InlineArray<16, UInt32>(repeating: 0)
         for member in options.members { addresses[member.id.index] = member.address }
         self.addresses = addresses
+        mtuBytes = mtu
         probes = ProbeState(me: me, members: options.memberBits, boot: boot, now: now)
         received = BoundedQueue(capacity: dataRing.capacity + controlRing.capacity + unicastRing.capacity)
         provided = .allocate(capacity: options.providedBuffers)
@@ -134,7 +141,7 @@ package struct UDPNetwork: Network, ~Copyable {
     /// Repair is bounded by its budget; a burst beyond this waits in the socket's buffer.
     static let unicastBuffers = 32
     /// Memory to receive fragments into, before they are copied to their place.
-    static let scratchBytes = 4 << 20
+    static let scratchBytes = 2 << 20
 
     package mutating func provide(buffer: UInt32, at address: UnsafeMutableRawPointer) {
         precondition(Int(buffer) < options.providedBuffers, "a provided buffer's number is out of range")
@@ -177,6 +184,7 @@ package struct UDPNetwork: Network, ~Copyable {
             controlSlots.release(index)
         case .sendBatch:
             account(sendResult: completion.result)
+            if completion.result == -EIO { stopOffloading() }
             finishSend(slot: index)
             pump()
         case nil: break
@@ -186,7 +194,8 @@ package struct UDPNetwork: Network, ~Copyable {
     /// When ``tick(now:)`` has something to do.
     package var deadline: UInt64 { probes.deadline }
 
-    /// Sends probes and replies that are due, and tries again what a full submission ring or an error held up.
+    /// Sends probes and replies that are due, and tries again what a full submission ring or an error held up. Every
+    /// turn: it costs a few comparisons when there is nothing.
     package mutating func tick(now: UInt64) {
         self.now = now
         dataRing.arm()
