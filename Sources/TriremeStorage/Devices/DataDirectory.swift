@@ -46,7 +46,7 @@ package struct DataDirectory: ~Copyable {
                 "data directory \(path): not empty; a new identity needs an absent or empty one (or start without --format)"
             )
         }
-        let lock = try takeLock(path)
+        let lock = try takeLock(path, 0)
         defer { close(lock) }
         let needed = geometry.totalBytes + UInt64(4 * Limits.pageBytes)
         var free: UInt64 = 0
@@ -76,14 +76,14 @@ package struct DataDirectory: ~Copyable {
     // MARK: opening
 
     /// Opens and locks what was created, and makes durable what a dead process may have left in flight.
-    package init(at path: String, geometry: LogGeometry) throws(StorageError) {
+    package init(at path: String, geometry: LogGeometry, patienceMilliseconds: UInt32 = 2_000) throws(StorageError) {
         guard access("\(path)/superblock", F_OK) == 0 else {
             throw StorageError(
                 .unformatted,
                 "data directory \(path): not formatted; for a new identity start once with --format, a lost one has to be "
                     + "replaced through a configuration change")
         }
-        let lock = try Self.takeLock(path)
+        let lock = try Self.takeLock(path, patienceMilliseconds)
         var descriptors: [Int32] = []
         do throws(StorageError) {
             for file in Self.files(geometry) {
@@ -123,10 +123,10 @@ package struct DataDirectory: ~Copyable {
 
     // MARK: pieces
 
-    private static func takeLock(_ path: String) throws(StorageError) -> Int32 {
+    private static func takeLock(_ path: String, _ patienceMilliseconds: UInt32) throws(StorageError) -> Int32 {
         // A process that has just died keeps it until its ring is gone.
         var result: Int32 = 0
-        let text = sentence { result = trm_lock_file("\(path)/lock", 2_000, $0, $1) }
+        let text = sentence { result = trm_lock_file("\(path)/lock", patienceMilliseconds, $0, $1) }
         if result < 0 { throw StorageError(result == -EWOULDBLOCK ? .locked : .io, text) }
         return result
     }

@@ -24,7 +24,8 @@ package final class ScriptedDisk {
     package var waitingWritesLeft: Int?
     package var sectorsAtStop = 0
     package private(set) var hasStopped = false
-    package private(set) var flushes = 0
+    /// Waiting calls in order, for tests of that order.
+    package private(set) var journal: [String] = []
 
     /// Preallocates as a formatted data directory does.
     package init(geometry: LogGeometry) {
@@ -48,20 +49,20 @@ package final class ScriptedDisk {
     }
     package func completeAll() { while !pending.isEmpty { complete(0) } }
 
-    /// The machine loses power: of each write under way those 512-byte sectors are kept that `keeps` names, by the
-    /// write's place in ``pending`` and the sector's place in the write. Completions nobody took are gone.
-    package func crash(keeping keeps: (_ operation: Int, _ sector: Int) -> Bool = { _, _ in false }) {
+    /// The disk as it is after a loss of power now: of each write under way those 512-byte sectors are kept that `keeps`
+    /// names, by the write's place in ``pending`` and the sector's place in the write. This disk goes on unharmed.
+    package func afterCrash(
+        keeping keeps: (_ operation: Int, _ sector: Int) -> Bool = { _, _ in false }
+    ) -> ScriptedDisk {
+        let copy = ScriptedDisk(copyOf: self)
         for (i, operation) in pending.enumerated() {
             guard let bytes = operation.bytes else { continue }
             for sector in 0..<operation.sectors where keeps(i, sector) {
                 let at = sector * Self.sectorBytes
-                put(bytes[at..<at + Self.sectorBytes], operation.file, operation.offset + at)
+                copy.put(bytes[at..<at + Self.sectorBytes], operation.file, operation.offset + at)
             }
         }
-        pending.removeAll()
-        completions.removeAll()
-        hasStopped = false
-        waitingWritesLeft = nil
+        return copy
     }
 
     /// Changes bytes as rot does.
@@ -98,6 +99,7 @@ package final class ScriptedDisk {
     }
     fileprivate func writeWaiting(_ file: StorageFile, _ offset: Int, _ bytes: [UInt8]) throws(StorageError) {
         try checkRunning()
+        journal.append("write \(file) \(offset)")
         guard let left = waitingWritesLeft else { return put(bytes[...], file, offset) }
         guard left == 0 else {
             waitingWritesLeft = left - 1
@@ -110,9 +112,13 @@ package final class ScriptedDisk {
     fileprivate func checkRunning() throws(StorageError) {
         if hasStopped { throw StorageError(.io, "the machine stopped") }
     }
+    fileprivate func noteRead(_ file: StorageFile, _ offset: Int) throws(StorageError) {
+        try checkRunning()
+        journal.append("read \(file) \(offset)")
+    }
     fileprivate func flush() throws(StorageError) {
         try checkRunning()
-        flushes += 1
+        journal.append("flush")
     }
     fileprivate func takeCompletion() -> StorageCompletion? { completions.isEmpty ? nil : completions.removeFirst() }
 }
@@ -142,7 +148,7 @@ package struct ScriptedDevice: StorageDevice, ~Copyable {
     package mutating func readNow(
         _ file: StorageFile, at offset: UInt64, into: UnsafeMutableRawBufferPointer
     ) throws(StorageError) -> Int {
-        try disk.checkRunning()
+        try disk.noteRead(file, Int(offset))
         return disk.get(file, Int(offset), into)
     }
     package mutating func writeNow(

@@ -104,7 +104,7 @@ package struct RecordHeader: Equatable, Sendable {
         base.put(UInt32(stride), at: 60)
     }
     /// Chains the header and returns its checksum.
-    static func seal(_ base: UnsafeMutableRawPointer, predecessor: UInt32, durableMark: UInt64) -> UInt32 {
+    package static func seal(_ base: UnsafeMutableRawPointer, predecessor: UInt32, durableMark: UInt64) -> UInt32 {
         base.put(UInt32(0), at: 32)
         base.put(predecessor, at: 84)
         base.put(durableMark, at: 96)
