@@ -21,8 +21,8 @@ package struct StorageCompletion: Sendable {
     }
 }
 
-/// A disk under one replica. Offsets and lengths of asynchronous operations are multiples of 4,096, memory is
-/// page-aligned. A write is durable when its completion reports its full length (RELIABILITY, storage rule 2).
+/// A disk under one replica. Offsets and lengths of all operations are multiples of 4,096, memory is page-aligned. Tokens
+/// use their lower 48 bits; the rest is the device's own. A write is durable when its completion reports its full length (RELIABILITY, storage rule 2).
 /// Writes in flight may complete in any order, and a crash may leave any subset of their sectors.
 package protocol StorageDevice: ~Copyable {
     /// Whether what is written survives the process. `false` for `durability: memory`.

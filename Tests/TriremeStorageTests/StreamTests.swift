@@ -45,6 +45,10 @@ struct StreamTests {
             if k % 3 == 0 { log.settle() }
         }
         #expect(log.durableIndex == 36)
+        // Nothing of a buffer's former content reaches the disk.
+        let first = disk.files[.segment(0)]!
+        #expect(first[128 + 1_500..<4_096].allSatisfy { $0 == 0 })
+        #expect(first[4_096 + 600..<8_192].allSatisfy { $0 == 0 })
         let recovered = Recovered()
         let again = try open(ScriptedDisk(copyOf: disk), recovered)
         #expect(recovered.content == expected)
@@ -121,6 +125,24 @@ struct StreamTests {
         #expect(log.lastOffset == 16 * page)
         log.settle()
         #expect(found(disk).content == [.batch(1), .batch(2)])
+    }
+
+    @Test("◆ the filler before a batch is durable without it")
+    func fillerIsNoBatch() throws {
+        let disk = try formatted()
+        var log = try open(disk)
+        _ = log.append(frames.batch(1, bytes: 13 * 4_096), buffer: 1)
+        _ = log.append(frames.batch(2, bytes: 3 * 4_096), buffer: 2)
+        _ = log.append(frames.batch(3, bytes: 10 * 4_096), buffer: 3)
+        log.pump()
+        #expect(disk.pending.map(\.file) == [.segment(0), .segment(1)])
+        disk.complete(0)
+        let first = log.told()
+        #expect(first == [.written(1), .durable(1)])
+        #expect(found(disk.afterCrash()).content == [.batch(1)])
+        disk.complete(0)
+        let second = log.told()
+        #expect(second == [.written(2), .written(3), .durable(3)])
     }
 
     @Test("no more writes under way than configured")

@@ -139,8 +139,10 @@ struct LogStream: ~Copyable {
         let bytes = roundedToPages(used)
         precondition(Int(bitPattern: frame) % Limits.pageBytes == 0, "a batch's frame is not page-aligned")
         precondition(bytes <= Limits.batchBytesMaximum, "a batch over its bound")
+        // A filler before the batch is durable without it: the index rises only when that is queued.
+        let place = place(bytes)
         appended += 1
-        guard let offset = place(bytes) else { return appended }
+        guard let offset = place else { return appended }
         RecordHeader(
             kind: .batch, identity: identity, content: batch, writer: writer, offset: offset, geometry: geometry
         ).write(to: frame)
@@ -152,9 +154,11 @@ struct LogStream: ~Copyable {
 
     mutating func append(_ item: LogItem) -> LogIndex {
         let bytes = item.encodedBytes(members: members)
+        let fits = hasOpenItems && itemBytes + bytes <= LogItem.capacityBytes
+        let hasRoom = fits || pushPage(.items)
         appended += 1
-        if !hasOpenItems || itemBytes + bytes > LogItem.capacityBytes {
-            guard pushPage(.items) else { return appended }
+        guard hasRoom else { return appended }
+        if !fits {
             itemBytes = 0
             itemCount = 0
         }
