@@ -20,12 +20,13 @@ struct CountersPublisher {
             "sendErrors",
         ] + Refusal.allCases.map { "dropped" + "\($0)".prefix(1).uppercased() + "\($0)".dropFirst() }
     private let page: CountersPage?
-    var configuredBytes: UInt64 = 0
+    private let configuredBytes: UInt64
     private var dueAt: UInt64 = 0
     private var slowAt: UInt64 = 0
     private var resident: UInt64 = 0
 
-    init(_ options: ReactorOptions) {
+    init(_ options: ReactorOptions, configuredBytes: UInt64) {
+        self.configuredBytes = configuredBytes
         var page: CountersPage?
         if let path = options.countersPath {
             do {

@@ -39,13 +39,12 @@ extension Reactor {
     /// Sets everything up, runs until told to stop, and takes everything down.
     func run() throws(RuntimeError) {
         let waker = waker
-        var pages = CountersPublisher(options)
         let logBytes = Log<MemoryDevice>.memoryBytes(options.logOptions)
         let bufferBytes = BufferPool.regionBytes(
             batchBytes: options.engine.batchBytes, own: options.engine.ownBuffers,
             receive: options.engine.receiveBuffers, reserve: EngineSettings.reserveBuffers)
         let ground = try makeGround(bytes: bufferBytes + logBytes)
-        pages.configuredBytes = UInt64(ground.region.bytes)
+        let configured = ground.region.bytes
         let base = ground.region.base!
         let pool = BufferPool(
             batchBytes: options.engine.batchBytes, own: options.engine.ownBuffers,
@@ -67,7 +66,7 @@ extension Reactor {
             let engine = Engine(
                 settings: settings, recovered: recovered, log: log, network: network, pool: pool,
                 application: neighbours.application, gateway: neighbours.gateway)
-            try turn(engine, ground.ring, wakerFile: wakerFile, pages: pages, neighbours)
+            try turn(engine, ground.ring, wakerFile: wakerFile, configuredBytes: configured, neighbours)
         } else {
             var settings = options.engine
             // Above every generation of an earlier start, as long as the clock does not go back: nothing else survives here.
@@ -81,7 +80,7 @@ extension Reactor {
             let engine = Engine(
                 settings: settings, recovered: RecoveredState(settings), log: log, network: network, pool: pool,
                 application: neighbours.application, gateway: neighbours.gateway)
-            try turn(engine, ground.ring, wakerFile: wakerFile, pages: pages, neighbours)
+            try turn(engine, ground.ring, wakerFile: wakerFile, configuredBytes: configured, neighbours)
         }
     }
 
@@ -117,7 +116,9 @@ extension Reactor {
         return ground
     }
 
-    private func openNetwork(_ ring: OpaquePointer, pool: BufferPool) throws(RuntimeError) -> UDPNetwork {
+    private func openNetwork(
+        _ ring: OpaquePointer, pool: BufferPool, patience: Int = 100
+    ) throws(RuntimeError) -> UDPNetwork {
         var network = options.network
         network.firstFile = Layout.networkFiles
         network.providedBuffers = pool.count
@@ -126,8 +127,11 @@ extension Reactor {
             return try UDPNetwork(
                 ring: ring, options: network, boot: trm_realtime_nanoseconds(), now: trm_monotonic_nanoseconds())
         } catch {
-            throw RuntimeError(error.message)
+            guard error.code == .socket, patience > 0 else { throw RuntimeError(error.message) }
         }
+        // The ring of a process that has just died keeps its sockets for a moment.
+        usleep(20_000)
+        return try openNetwork(ring, pool: pool, patience: patience - 1)
     }
 
     private func openLog(
@@ -175,12 +179,12 @@ extension Reactor {
 
     private func turn<Device: ReactorDevice & ~Copyable>(
         _ engine: consuming Engine<Device, UDPNetwork>, _ ring: OpaquePointer, wakerFile: UInt32,
-        pages: CountersPublisher, _ neighbours: Neighbours
+        configuredBytes: Int, _ neighbours: Neighbours
     ) throws(RuntimeError) {
         let capacity = 256
         let completions = UnsafeMutablePointer<trm_completion>.allocate(capacity: capacity)
         defer { completions.deallocate() }
-        var pages = pages
+        var pages = CountersPublisher(options, configuredBytes: UInt64(configuredBytes))
         engine.start()
         _ = trm_ring_poll_multishot(ring, wakerFile, UInt32(POLLIN), Layout.wakerClass << 56)
         announceRunning()
