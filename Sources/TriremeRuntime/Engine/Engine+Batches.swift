@@ -65,6 +65,7 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
     /// Appends a batch to the log, from the buffer that it lies in.
     private mutating func append(_ batch: BatchDescriptor, buffer: UInt32) {
         pool.hold(buffer, [.write, .execution])
+        if pool.kind(buffer) == .receive { waiting[batch.lane.index] += 1 }
         _ = log.append(batch, frame: pool.frame(buffer), buffer: buffer)
         store.insert(StoredBatch(batch: batch, offset: log.lastOffset, buffer: buffer, sealedAt: now))
         step(.appended(batch))
@@ -79,7 +80,7 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
             : core.lanes.arriving(
                 batch.lane, batch.generation, batch.sequence, committed: core.committed[batch.lane.index])
         switch verdict {
-        case .next where log.canAppend(settings.batchBytes):
+        case .next where log.canAppend(settings.batchBytes) && admits(batch.lane, batch.generation, batch.sequence):
             guard accept(batch, buffer: buffer) else { return }
             takeEarly(after: batch)
         case .next, .refused:
@@ -90,6 +91,15 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
             giveBack(buffer)
         case .early: keepEarly(batch, buffer: buffer)
         }
+    }
+
+    /// Whether a lane's next batch may take a buffer now. One that execution waits for always may.
+    func admits(_ lane: ReplicaID, _ generation: Generation, _ sequence: UInt64) -> Bool {
+        waiting[lane.index] < settings.laneShare || isAwaited(lane, generation, sequence)
+    }
+    func isAwaited(_ lane: ReplicaID, _ generation: Generation, _ sequence: UInt64) -> Bool {
+        cursor.isActive && cursor.lane == lane && cursor.generation == generation && cursor.next <= sequence
+            && sequence <= min(cursor.last, cursor.next + 7)
     }
 
     /// A buffer that nobody holds goes back to where it came from.
@@ -134,7 +144,9 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
     /// Those that waited for this batch follow it.
     private mutating func takeEarly(after batch: BatchDescriptor) {
         var sequence = batch.sequence + 1
-        while early.holds(batch.lane, batch.generation, sequence), log.canAppend(settings.batchBytes) {
+        while early.holds(batch.lane, batch.generation, sequence), log.canAppend(settings.batchBytes),
+            admits(batch.lane, batch.generation, sequence)
+        {
             let cell = early.cell(batch.lane, sequence)
             cell.pointee.isFull = false
             guard accept(cell.pointee.batch, buffer: cell.pointee.buffer) else { return }

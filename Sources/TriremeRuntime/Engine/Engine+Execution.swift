@@ -71,6 +71,7 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
     /// A batch was executed: its buffer is retained for repair for a while, the oldest retained one goes.
     private mutating func executed(_ cell: UnsafeMutablePointer<StoredBatch>, _ buffer: UInt32) {
         let kind = pool.kind(buffer)
+        if kind == .receive { waiting[cell.pointee.batch.lane.index] -= 1 }
         guard kind != .reserve else {
             cell.pointee.buffer = nil
             drop(buffer, .execution)

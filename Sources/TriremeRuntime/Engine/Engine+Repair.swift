@@ -64,8 +64,10 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
     private func request(_ lane: ReplicaID, _ track: LaneTrack) -> BatchRequest? {
         let first = track.appended + 1
         var last = first
-        guard !early.holds(lane, track.generation, first) else { return nil }
-        while last < track.wanted, last - first + 1 < Self.batchesPerRequest,
+        guard !early.holds(lane, track.generation, first), admits(lane, track.generation, first) else { return nil }
+        // No more than there is room for.
+        let room = max(isAwaited(lane, track.generation, first) ? 8 : 1, settings.laneShare - waiting[lane.index])
+        while last < track.wanted, last - first + 1 < min(Self.batchesPerRequest, UInt64(room)),
             !early.holds(lane, track.generation, last + 1)
         {
             last += 1

@@ -25,6 +25,8 @@ package struct Engine<Device: StorageDevice & ~Copyable, Wire: Network & ~Copyab
     let store: BatchStore
     let early: EarlyBatches
     var own = OwnLane()
+    /// Per lane, received batches that wait for execution in a buffer.
+    var waiting = InlineArray<16, Int>(repeating: 0)
     var retained: Retained
 
     // Execution (Engine+Execution.swift).

@@ -47,10 +47,11 @@ package struct EngineSettings: Sendable {
     var retainedReceived: Int { retainedBatches - retainedOwn }
     /// Own buffers: a window, what is being filled, what the log or the network still holds of the last window, those retained.
     package var ownBuffers: Int { windowBatches * 2 + 8 + retainedOwn }
-    /// Buffers to receive into: what every other lane may have under way here, those that came early, those retained.
-    package var receiveBuffers: Int {
-        (core.members - 1) * windowBatches * (Self.stragglerFactor + 1) + retainedReceived + Self.repairBuffers
-    }
+    /// Received batches of one lane that may wait here for execution: what its owner's window allows, and one window more. Each
+    /// lane has its share, so that a backlog of one never takes the room of the batch that another one lacks.
+    package var laneShare: Int { windowBatches * (Self.stragglerFactor + 1) }
+    /// Buffers to receive into: every lane's share (its own too, for an earlier generation's), those retained, those for repair.
+    package var receiveBuffers: Int { core.members * laneShare + retainedReceived + Self.repairBuffers }
     package static let reserveBuffers = 16
     /// Receive buffers that repair by unicast may fill before any comes back: one request's batches.
     package static let repairBuffers = 32
