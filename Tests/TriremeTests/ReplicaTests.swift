@@ -1,7 +1,6 @@
 // Three replicas in one process over loopback multicast, through the public API.
 import Foundation
 import Testing
-
 import Trireme
 
 /// A cluster in temporary directories, on ports of its own.
@@ -103,7 +102,9 @@ private func balance(_ reply: [UInt8]) -> Int64 {
         var answered: UInt64 = 0
         var inOrder = true
         func take(_ tag: UInt64, _ reply: UnsafeRawBufferPointer) {
-            if tag != answered || reply.count != 8 || reply.loadUnaligned(as: Int64.self) != Int64(tag) + 1 { inOrder = false }
+            if tag != answered || reply.count != 8 || reply.loadUnaligned(as: Int64.self) != Int64(tag) + 1 {
+                inOrder = false
+            }
             answered += 1
         }
         while next < 50_000 {

@@ -150,6 +150,8 @@ package final class ClientPort: @unchecked Sendable {
             let pushed = trm_spsc_try_push(free, &value)
             precondition(pushed, "more buffers lent than the ring holds")
             lent += 1
+            // Room again: whoever was told that there is none hears of it.
+            hasNews = true
         }
     }
 
