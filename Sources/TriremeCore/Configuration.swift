@@ -4,8 +4,11 @@
 package struct Timing: Sendable, Equatable {
     /// A status goes out at least this often.
     package var heartbeatNanoseconds: UInt64 = 5_000_000
-    /// Silence of a sequencer, or a slot or batch undecided for so long, makes a replica suspect it.
+    /// Silence of a sequencer for so long makes a replica suspect it.
     package var suspicionNanoseconds: UInt64 = 50_000_000
+    /// A slot or a batch undecided for so long, though the sequencer is heard, makes a replica suspect it. Longer than a disk's
+    /// usual stalls, which another sequencer would not mend.
+    package var stuckNanoseconds: UInt64 = 500_000_000
     /// Least wait between two asks for the same thing; doubled up to eight times.
     package var retryNanoseconds: UInt64 = 2_000_000
     /// Statuses that carry only positions are held back for so long (PROTOCOL §3).

@@ -60,7 +60,7 @@ extension Replica {
             return
         }
         let silent = now - heardSequencerAt > timing.suspicionNanoseconds
-        let stuck = pendingSince.map { now - $0 > 2 * timing.suspicionNanoseconds } ?? false
+        let stuck = pendingSince.map { now - $0 > timing.stuckNanoseconds } ?? false
         if silent || stuck {
             guard suspectedAt == nil else { return }
             suspectedAt = now

@@ -19,13 +19,14 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
     /// Seals what the gateway has. A partial batch goes out at once when none of one's own is in flight; otherwise when it is
     /// full or has waited for its bound (Nagle's rule by completion).
     mutating func seal() {
+        sealIsBlocked = false
         for _ in 0..<Self.sealsPerTurn {
             guard maySeal else { return }
             let waited = gateway.pendingSince.map { now - min(now, $0) >= settings.sealAfterNanoseconds } ?? false
-            guard
-                let submission = gateway.poll(
-                    now: now, mustSeal: own.inFlight == 0 || waited, pool: pool)
-            else { return }
+            guard let submission = gateway.poll(now: now, mustSeal: own.inFlight == 0 || waited, pool: pool) else {
+                sealIsBlocked = waited
+                return
+            }
             seal(submission)
         }
     }
@@ -179,11 +180,14 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
         return true
     }
 
-    /// How far a member has executed this lane.
+    /// How far a member has executed this lane and has it on its disk: then its buffers are free again.
     private func releasedByOther(_ member: ReplicaID) -> UInt64 {
         let status = core.status(of: member)
-        return status.received[settings.core.me.index].generation == settings.generation
-            ? status.released[settings.core.me.index] : 0
+        let durable = status.durable[settings.core.me.index]
+        guard durable.generation == settings.generation,
+            status.received[settings.core.me.index].generation == settings.generation
+        else { return 0 }
+        return min(status.released[settings.core.me.index], durable.sequence)
     }
 
     /// Silent for a while, or further behind in the order than a voting window: it catches up by itself.

@@ -25,6 +25,9 @@ package struct Engine<Device: StorageDevice & ~Copyable, Wire: Network & ~Copyab
     let store: BatchStore
     let early: EarlyBatches
     var own = OwnLane()
+    /// The gateway had something that was due and could not give it (its buffers wait for the disk): completions change that,
+    /// not the clock.
+    var sealIsBlocked = false
     /// Per lane, received batches that wait for execution in a buffer.
     var waiting = InlineArray<16, Int>(repeating: 0)
     var retained: Retained
@@ -122,7 +125,9 @@ package struct Engine<Device: StorageDevice & ~Copyable, Wire: Network & ~Copyab
 
     private func nextDue() -> UInt64 {
         var due = min(core.nextDue, gateway.nextDue(now: now))
-        if let since = gateway.pendingSince, maySeal { due = min(due, since + settings.sealAfterNanoseconds) }
+        if let since = gateway.pendingSince, maySeal, !sealIsBlocked {
+            due = min(due, since + settings.sealAfterNanoseconds)
+        }
         for lane in 0..<settings.core.members { due = min(due, asks[lane].dueAt ?? .max) }
         return due
     }
