@@ -242,4 +242,29 @@ struct Workshop: ~Copyable {
         #expect(nodes[0].network.counters.segmentationOffloadsRefused == 1)
         #expect(nodes[0].network.counters.fragmentsSent == UInt64(2 * before.fragments(frameBytes: 61_440)))
     }
+
+    /// With one slot, each datagram has completed before the next begins: the payload must still be kept to the last.
+    @Test func oneSendSlotIsEnough() throws {
+        let nodes = try Loopback.nodes(3) { options, _ in
+            options.mtuBytes = 9_000
+            options.segmentationOffload = false
+            options.batchSends = 1
+        }
+        let batches = (1...3).map { TestBatch(lane: 0, sequence: UInt64($0)) }
+        for (token, batch) in batches.enumerated() {
+            nodes[0].network.multicast(batch.descriptor, payload: batch.pointer, token: UInt32(token))
+        }
+        #expect(nodes[0].network.sendsInFlight == 1)
+        #expect(turn(nodes) { nodes.dropFirst().allSatisfy { $0.batches == 3 } && nodes[0].sentSeen.count == 3 })
+        settle(nodes)
+        #expect(nodes[0].seen == [.sent(0), .sent(1), .sent(2)])
+        for node in nodes[1...] {
+            for (seen, batch) in zip(node.batchesSeen, batches) {
+                guard case .batch(batch.descriptor, 0, _, batch.payload, true) = seen else {
+                    Issue.record("replica \(node.id) got another batch")
+                    continue
+                }
+            }
+        }
+    }
 }
