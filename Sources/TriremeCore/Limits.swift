@@ -16,8 +16,9 @@ package enum Limits {
     package static let batchBytesMaximum = 15 * pageBytes
     /// Least bytes of one batch: one page.
     package static let batchBytesMinimum = pageBytes
-    /// Bytes of a control message's body that always fit one datagram on an Ethernet path (1,500 − 28 − 40, rounded down).
-    package static let controlBodyBytes = 1_408
+    /// Bytes of a control message's body that fit one datagram on any usual path, tunnels included (MTU 1,400 − 28 − 40 and
+    /// some room for a seal), and hold the largest status (1,209 at fifteen members).
+    package static let controlBodyBytes = 1_280
     /// Slots that a sequencer may have proposed and not seen decided. 32 cuts cover what is under way on the wire and in
     /// two log writes; a cut covers any number of batches, so more only makes phase 1 longer.
     package static let undecidedSlots = 32

@@ -161,7 +161,7 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
     /// `stragglerFactor` windows (PROTOCOL §3.5).
     private var windowIsOpen: Bool {
         guard own.inFlight < UInt64(settings.windowBatches) else { return false }
-        let limit = UInt64(settings.windowBatches * EngineSettings.stragglerFactor)
+        let limit = UInt64(settings.unacknowledgedBatches)
         let members = settings.core.members
         var within = MemberSet()
         within.insert(settings.core.me)

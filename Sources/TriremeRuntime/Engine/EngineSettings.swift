@@ -9,6 +9,8 @@ package struct EngineSettings: Sendable {
     package var batchBytes: Int
     /// Own batches that may be sealed and not executed here; others may lag by `stragglerFactor` windows.
     package var windowBatches: Int
+    /// Own batches that a receiver may not have executed and stored, at most: what fits into its socket and its share of buffers.
+    package var unacknowledgedBatches: Int
     /// How long a partial batch may wait while another one of this replica's is under way, in nanoseconds.
     package var sealAfterNanoseconds: UInt64
     /// Buffers kept after execution, for repair out of memory.
@@ -35,6 +37,7 @@ package struct EngineSettings: Sendable {
         self.core = core
         self.batchBytes = batchBytes
         self.windowBatches = windowBatches
+        unacknowledgedBatches = windowBatches * Self.stragglerFactor
         self.sealAfterNanoseconds = sealAfterNanoseconds
         self.retainedBatches = retainedBatches
         self.batchIndexCapacity = batchIndexCapacity

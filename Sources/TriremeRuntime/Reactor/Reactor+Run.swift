@@ -57,8 +57,12 @@ extension Reactor {
         guard trm_ring_update_file(ground.ring, wakerFile, waker.descriptor) == 0 else {
             throw RuntimeError("io_uring refused the eventfd; this is a mistake in Trireme")
         }
+        var settings = options.engine
+        // What all others together may have under way must fit into this socket; members have equal ones (PROTOCOL §3.5).
+        settings.unacknowledgedBatches = min(
+            settings.unacknowledgedBatches, max(1, network.windowBatches(otherLanes: settings.core.members - 1)))
+        settings.windowBatches = min(settings.windowBatches, settings.unacknowledgedBatches)
         if options.isDurable {
-            var settings = options.engine
             var recovered = RecoveredState(settings)
             var log = try openLog(ground.ring, memory: logPages, into: &recovered)
             settings.generation = log.generation
@@ -68,7 +72,6 @@ extension Reactor {
                 application: neighbours.application, gateway: neighbours.gateway)
             try turn(engine, ground.ring, wakerFile: wakerFile, configuredBytes: configured, neighbours)
         } else {
-            var settings = options.engine
             // Above every generation of an earlier start, as long as the clock does not go back: nothing else survives here.
             settings.generation = Generation(
                 epoch: settings.core.epoch,
@@ -189,9 +192,14 @@ extension Reactor {
         _ = trm_ring_poll_multishot(ring, wakerFile, UInt32(POLLIN), Layout.wakerClass << 56)
         announceRunning()
         var spinUntil: UInt64 = 0
+        var dropsDue: UInt64 = 0
         while !isStopping {
             let now = trm_monotonic_nanoseconds()
-            if now >= engine.network.deadline { engine.network.tick(now: now) }
+            engine.network.tick(now: now)
+            if now >= dropsDue {
+                engine.network.refreshKernelDrops()
+                dropsDue = now + 1_000_000_000
+            }
             if let successor = takeHandOver() { engine.step(.handOver(to: successor)) }
             let due = min(
                 engine.turn(now: now, wallClock: trm_realtime_nanoseconds() / 1_000), engine.network.deadline)
