@@ -20,6 +20,7 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
     /// full or has waited for its bound (Nagle's rule by completion).
     mutating func seal() {
         sealIsBlocked = false
+        hasMoreToSeal = false
         for _ in 0..<Self.sealsPerTurn {
             guard maySeal else { return }
             let waited = gateway.pendingSince.map { now - min(now, $0) >= settings.sealAfterNanoseconds } ?? false
@@ -29,6 +30,7 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
             }
             seal(submission)
         }
+        hasMoreToSeal = maySeal
     }
 
     var maySeal: Bool { !core.isForgetful && windowIsOpen && log.canAppend(settings.batchBytes) && laneIsOpen }

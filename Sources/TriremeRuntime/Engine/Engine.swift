@@ -28,6 +28,8 @@ package struct Engine<Device: StorageDevice & ~Copyable, Wire: Network & ~Copyab
     /// The gateway had something that was due and could not give it (its buffers wait for the disk): completions change that,
     /// not the clock.
     var sealIsBlocked = false
+    /// A turn's share of batches was sealed and the window is still open: the next turn follows at once.
+    var hasMoreToSeal = false
     /// Per lane, received batches that wait for execution in a buffer.
     var waiting = InlineArray<16, Int>(repeating: 0)
     var retained: Retained
@@ -124,6 +126,7 @@ package struct Engine<Device: StorageDevice & ~Copyable, Wire: Network & ~Copyab
     }
 
     private func nextDue() -> UInt64 {
+        guard !hasMoreToSeal else { return now }
         var due = min(core.nextDue, gateway.nextDue(now: now))
         if let since = gateway.pendingSince, maySeal, !sealIsBlocked {
             due = min(due, since + settings.sealAfterNanoseconds)
