@@ -13,6 +13,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
     ],
     targets: [
         .target(name: "CTrireme"),
@@ -27,8 +28,13 @@ let package = Package(
             dependencies: ["TriremeRuntime", .product(name: "Logging", package: "swift-log")], swiftSettings: settings),
         .target(
             name: "TriremeService",
-            dependencies: ["Trireme", .product(name: "Configuration", package: "swift-configuration")],
-            swiftSettings: settings),
+            dependencies: [
+                "CTrireme", "Trireme",
+                .product(name: "Configuration", package: "swift-configuration"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "Logging", package: "swift-log"),
+            ], swiftSettings: settings),
         .target(name: "TriremeBench", dependencies: ["CTrireme", "Trireme"], swiftSettings: settings),
         .executableTarget(
             name: "TriremeCLI",
@@ -45,6 +51,12 @@ let package = Package(
             name: "TriremeTransportTests", dependencies: ["CTrireme", "TriremeCore", "TriremeTransport"],
             swiftSettings: settings),
         .testTarget(name: "TriremeTests", dependencies: ["Trireme"], swiftSettings: settings),
+        .testTarget(
+            name: "TriremeServiceTests",
+            dependencies: [
+                "Trireme", "TriremeService", .product(name: "NIOEmbedded", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ], swiftSettings: settings),
         .testTarget(name: "TriremeBenchTests", dependencies: ["Trireme", "TriremeBench"], swiftSettings: settings),
         .testTarget(name: "TriremeSimulatorTests", dependencies: ["TriremeSimulator"], swiftSettings: settings),
     ]

@@ -12,19 +12,24 @@ package struct CounterTable: ~Copyable {
     package static let keysMaximum = entries / 8 * 7
     private static let buckets = entries / 4
 
+    /// Zeroed and on huge pages where there are any, which spares the misses of the address translation.
+    private var region = trm_region()
     /// Key and value by turns.
     private let words: UnsafeMutablePointer<UInt64>
     package private(set) var count = 0
 
     package init() {
-        // 2 MiB: the size of a huge page, which spares the misses of the address translation.
-        guard let memory = aligned_alloc(2 << 20, Self.bytes) else { fatalError("no memory for the counter table") }
-        madvise(memory, Self.bytes, MADV_HUGEPAGE)
-        memset(memory, 0, Self.bytes)
-        words = memory.bindMemory(to: UInt64.self, capacity: Self.entries * 2)
+        var options = trm_region_options(node: -1, huge_table: false, shared: false)
+        guard trm_region_map(Self.bytes, &options, &region) == 0, let base = region.base else {
+            fatalError("no memory for the counter table of \(Self.bytes) bytes")
+        }
+        words = base.bindMemory(to: UInt64.self, capacity: Self.entries * 2)
     }
 
-    deinit { free(words) }
+    deinit {
+        var region = region
+        trm_region_unmap(&region)
+    }
 
     @inline(__always)
     private static func bucket(_ key: UInt64) -> Int {
