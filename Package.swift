@@ -54,8 +54,10 @@ let package = Package(
         .testTarget(
             name: "TriremeServiceTests",
             dependencies: [
-                "Trireme", "TriremeService", .product(name: "NIOEmbedded", package: "swift-nio"),
-                .product(name: "NIOPosix", package: "swift-nio"),
+                "Trireme", "TriremeService",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+                .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: settings),
         .testTarget(name: "TriremeBenchTests", dependencies: ["Trireme", "TriremeBench"], swiftSettings: settings),
         .testTarget(name: "TriremeSimulatorTests", dependencies: ["TriremeSimulator"], swiftSettings: settings),

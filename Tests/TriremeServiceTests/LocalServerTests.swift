@@ -1,6 +1,7 @@
 // A whole server in this process, and clients that were not written for it: Debian's redis-tools.
 import Foundation
 import Logging
+import Synchronization
 import Testing
 import Trireme
 import TriremeService
@@ -23,9 +24,18 @@ private func run(_ program: String, _ arguments: [String], input: String = "") t
     return (process.terminationStatus, String(decoding: bytes, as: UTF8.self))
 }
 
+/// What a thread was told.
+private final class Asked: Sendable {
+    private let text = Mutex<String?>(nil)
+    var output: String? {
+        get { text.withLock { $0 } }
+        set { text.withLock { $0 = newValue } }
+    }
+}
+
 private let hasRedisTools = FileManager.default.isExecutableFile(atPath: "/usr/bin/redis-benchmark")
 
-@Suite(.enabled(if: hasRedisTools, "needs Debian's redis-tools"), .timeLimit(.minutes(1)))
+@Suite(.serialized, .enabled(if: hasRedisTools, "needs Debian's redis-tools"), .timeLimit(.minutes(1)))
 struct LocalServerTests {
     /// A server on a free port, for the time of `body`.
     func withServer(
@@ -75,7 +85,7 @@ struct LocalServerTests {
         configuration.pipelineMaximum = 7
         configuration.outputBytesMaximum = 2_000
         try await withServer(configuration, pendingBytes: 300) { server, _ async throws in
-            let arguments = ["-p", "\(server.port)", "-n", "20000", "-c", "20", "-P", "64", "-q"]
+            let arguments = ["-p", "\(server.port)", "-n", "20000", "-c", "20", "-P", "50", "-q"]
             #expect(try run("redis-benchmark", arguments + ["INCR", "n"]).status == 0)
             #expect(try run("redis-cli", ["-p", "\(server.port)", "GET", "n"]).output == "20000\n")
             let value = String(repeating: "v", count: 1_500)
@@ -123,10 +133,15 @@ struct LocalServerTests {
         let server = try await RespServer(
             host: "127.0.0.1", port: 0, provider: replica, logger: Logger(label: "resp"))
         replica.pause(true)
-        async let asked = Task.detached { try run("redis-cli", ["-p", "\(server.port)", "SET", "a", "1"]).output }.value
-        try await Task.sleep(for: .milliseconds(500))
+        // Not a task: it waits, and would keep the others from running.
+        let asked = Asked()
+        Thread.detachNewThread {
+            asked.output = try? run("redis-cli", ["-p", "\(server.port)", "SET", "a", "1"]).output
+        }
+        while replica.pendingCommands == 0 { try await Task.sleep(for: .milliseconds(5)) }
         replica.stop()
-        #expect(try await asked.hasPrefix("UNKNOWN the replica stopped before it learned whether"))
+        while asked.output == nil { try await Task.sleep(for: .milliseconds(5)) }
+        #expect(asked.output!.hasPrefix("UNKNOWN the replica stopped before it learned whether"))
         let after = try run("redis-cli", ["-p", "\(server.port)", "SET", "a", "1"]).output
         #expect(after.hasPrefix("TRYAGAIN this replica takes no commands now"))
         await server.stop()

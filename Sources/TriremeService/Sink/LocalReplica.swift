@@ -49,6 +49,9 @@ package final class LocalReplica: CommandSinkProvider, @unchecked Sendable {
     /// The state's digest. Meaningful while nothing is being executed.
     package var digest: UInt64 { locked { machine.digest } }
 
+    /// Commands that wait to be executed.
+    package var pendingCommands: Int { locked { pending.entries.count } }
+
     /// Stops executing (and starts again), as a replica does that cannot reach the others.
     package func pause(_ isPaused: Bool) {
         locked { self.isPaused = isPaused }
@@ -73,7 +76,8 @@ package final class LocalReplica: CommandSinkProvider, @unchecked Sendable {
         precondition(command.count <= commandBytesMaximum, "a command over the limit was submitted")
         return locked {
             if isStopping { return .stopped }
-            guard pending.payload.count + command.count <= pendingBytesMaximum else { return .full }
+            let isTooMuch = pending.payload.count + command.count > pendingBytesMaximum
+            if isTooMuch, !pending.entries.isEmpty { return .full }
             pending.append(command, entry)
             return .accepted
         }
