@@ -29,7 +29,7 @@ let package = Package(
         .target(
             name: "TriremeService",
             dependencies: [
-                "CTrireme", "Trireme",
+                "CTrireme", "Trireme", "TriremeRuntime",
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),

@@ -98,6 +98,9 @@ public struct Configuration: Sendable, Equatable {
             phase1: phase1, classic: members - phase1 + 1, fast: Quorums.smallestFast(members: members, phase1: phase1))
     }
 
+    /// Most bytes of one command: a batch less its header and the command's own.
+    package var largestCommandBytes: Int { batchBytes - Limits.headerBytes - 8 }
+
     /// With a disk, what is under way on the wire and in two log writes; without, only what is on the wire (measured: more adds
     /// nothing but latency).
     public static func defaultWindowBatches(_ durability: Durability) -> Int {
