@@ -39,7 +39,7 @@ let package = Package(
         .executableTarget(
             name: "TriremeCLI",
             dependencies: [
-                "Trireme", "TriremeBench", "TriremeService",
+                "CTrireme", "Trireme", "TriremeBench", "TriremeRuntime", "TriremeService", "TriremeSimulator",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: settings),
         .target(
@@ -59,7 +59,13 @@ let package = Package(
                 .product(name: "NIOEmbedded", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: settings),
-        .testTarget(name: "TriremeBenchTests", dependencies: ["Trireme", "TriremeBench"], swiftSettings: settings),
+        .testTarget(
+            name: "TriremeBenchTests", dependencies: ["Trireme", "TriremeBench", "TriremeRuntime"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "TriremeCLITests",
+            dependencies: ["Trireme", "TriremeBench", "TriremeCLI", "TriremeRuntime", "TriremeService"],
+            swiftSettings: settings),
         .testTarget(name: "TriremeSimulatorTests", dependencies: ["TriremeSimulator"], swiftSettings: settings),
     ]
 )

@@ -46,9 +46,7 @@ struct Cluster: ParsableCommand {
 
     private func askForRestart(_ replica: Int) throws {
         do {
-            let answer = try ControlSocket.ask("restart \(replica)", in: data)
-            guard answer.hasPrefix("replica ") else { throw BenchError(answer) }
-            Terminal.say(answer)
+            Terminal.say(try ControlSocket.ask("restart \(replica)", in: data))
         } catch {
             throw fail("cluster", error)
         }

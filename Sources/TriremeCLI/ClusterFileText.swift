@@ -3,8 +3,8 @@ import Glibc
 import Trireme
 import TriremeBench
 
-enum ClusterFileText {
-    static func json(_ configuration: Configuration) -> JSON {
+package enum ClusterFileText {
+    package static func json(_ configuration: Configuration) -> JSON {
         var members: [JSON] = []
         for member in configuration.members {
             var parts = [
@@ -49,7 +49,7 @@ enum ClusterFileText {
     }
 
     /// Writes a new file; one that is there stays, and is an error.
-    static func write(_ configuration: Configuration, to path: String) throws {
+    package static func write(_ configuration: Configuration, to path: String) throws {
         guard let file = fopen(path, "wxe") else {
             throw BenchError("\(path) cannot be written (\(String(cString: strerror(errno))))")
         }

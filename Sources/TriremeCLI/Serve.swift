@@ -62,7 +62,8 @@ struct Serve: ParsableCommand {
         }
         warn(configuration)
         if configuration.durability == .memory { mkdir(data, 0o700) }
-        let logger = Logger(label: "trireme")
+        var logger = Logger(label: "trireme")
+        if quiet { logger.logLevel = .warning }
         let host = try ReplicaHost.start(
             configuration, replica: replica, dataDirectory: data, format: format,
             machine: AnyStateMachine.make(KeyValueStore()), load: nil, countersPath: data + "/counters",
@@ -77,7 +78,7 @@ struct Serve: ParsableCommand {
             ]
         }
         let provider = ReplicaSinks(clients, commandBytesMaximum: configuration.largestCommandBytes)
-        let server = try blocking { [settings] in
+        let server = try blocking { [settings, logger] in
             do {
                 return try await RespServer(
                     host: member.address, port: Int(port), provider: provider, configuration: settings, logger: logger)

@@ -3,12 +3,16 @@ import ArgumentParser
 import TriremeBench
 
 @main
-struct TriremeCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(
+package struct TriremeCommand: ParsableCommand {
+    package static let configuration = CommandConfiguration(
         commandName: "trireme",
         abstract: "State machine replication over multicast: measure it, run it, look into it.",
         version: TriremeVersion.text,
-        subcommands: [Bench.self, Serve.self, Cluster.self, Status.self, BenchReplicaCommand.self])
+        subcommands: [
+            Bench.self, Serve.self, Cluster.self, Status.self, Simulate.self, BenchReplicaCommand.self,
+        ])
+
+    package init() {}
 }
 
 enum TriremeVersion {

@@ -13,6 +13,8 @@ package struct BenchResult: Sendable {
         package var executedCommands: UInt64 = 0
         package var isSequencer = false
         package var wasKilled = false
+
+        package init() {}
     }
 
     package var options: BenchOptions

@@ -4,18 +4,18 @@ import Trireme
 import TriremeBench
 import TriremeService
 
-struct ClusterDirectory {
-    let path: String
-    let configuration: Configuration
+package struct ClusterDirectory {
+    package let path: String
+    package let configuration: Configuration
     /// Made just now: its replicas have to be formatted.
-    let isNew: Bool
+    package let isNew: Bool
 
     var clusterFile: String { "\(path)/cluster.json" }
     func replica(_ id: Int) -> String { "\(path)/\(id)" }
 
     /// Opens a cluster's directory, or makes a new cluster in an absent or empty one. What is asked for must not contradict what
     /// is there.
-    init(
+    package init(
         _ path: String, replicas: Int?, respPort: UInt16?, durability: Configuration.Durability?
     ) throws {
         self.path = path

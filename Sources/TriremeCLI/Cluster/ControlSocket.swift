@@ -3,12 +3,14 @@ import Glibc
 import TriremeBench
 
 /// The listening side. Nothing in it waits.
-final class ControlSocket {
+package final class ControlSocket {
+    private static let done = "done "
+    private static let refused = "refused "
     private let descriptor: Int32
     private let path: String
 
     /// - Throws: when another cluster listens there.
-    init(in directory: String) throws {
+    package init(in directory: String) throws {
         path = directory + "/control"
         if (try? Self.connected(path)).map({ close($0) }) != nil {
             throw BenchError("a cluster runs in \(directory) already: end it first, or give another --data")
@@ -27,7 +29,7 @@ final class ControlSocket {
     }
 
     /// Answers one request, if one comes within so many milliseconds.
-    func serve(milliseconds: Int32, _ answer: (String) -> String) {
+    package func serve(milliseconds: Int32, _ answer: (String) throws -> String) {
         var waiting = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
         guard poll(&waiting, 1, milliseconds) > 0 else { return }
         let connection = accept(descriptor, nil, nil)
@@ -39,11 +41,16 @@ final class ControlSocket {
         var patience = timeval(tv_sec: 1, tv_usec: 0)
         setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
         guard let request = Self.line(connection) else { return }
-        Terminal.write(answer(request) + "\n", to: connection)
+        do {
+            Terminal.write("\(Self.done)\(try answer(request))\n", to: connection)
+        } catch {
+            Terminal.write("\(Self.refused)\(error)\n", to: connection)
+        }
     }
 
     /// Asks the cluster that runs in a directory.
-    static func ask(_ request: String, in directory: String) throws -> String {
+    /// - Throws: what it refuses with, too.
+    package static func ask(_ request: String, in directory: String) throws -> String {
         guard let connection = try? connected(directory + "/control") else {
             throw BenchError("no cluster runs in \(directory): start one with trireme cluster --data \(directory)")
         }
@@ -52,7 +59,8 @@ final class ControlSocket {
         guard let answer = line(connection) else {
             throw BenchError("the cluster in \(directory) ended before it answered")
         }
-        return answer
+        guard answer.hasPrefix(done) else { throw BenchError(String(answer.dropFirst(refused.count))) }
+        return String(answer.dropFirst(done.count))
     }
 
     private static func connected(_ path: String) throws -> Int32 {

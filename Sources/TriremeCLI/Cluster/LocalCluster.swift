@@ -34,7 +34,7 @@ final class LocalCluster {
             Terminal.say(line(member.id))
         }
         while signals.wait(milliseconds: 0) == .none {
-            control.serve(milliseconds: 50) { self.answer($0) }
+            control.serve(milliseconds: 50) { try self.answer($0) }
             tellEnds()
         }
     }
@@ -73,30 +73,27 @@ final class LocalCluster {
 
     // MARK: Control
 
-    private func answer(_ request: String) -> String {
+    private func answer(_ request: String) throws -> String {
         let words = request.split(separator: " ")
         guard words.count == 2, words[0] == "restart", let replica = Int(words[1]) else {
-            return "\"\(request)\" is not understood; restart ID is"
+            throw BenchError("\"\(request)\" is not understood; restart ID is")
         }
         guard children.indices.contains(replica) else {
-            return "there is no replica \(replica); there are 0 to \(children.count - 1)"
+            throw BenchError("there is no replica \(replica); there are 0 to \(children.count - 1)")
         }
         guard !children[replica].isRunning else {
-            return
-                "replica \(replica) is running, as process \(children[replica].processID); only one that has ended can be started again"
+            throw BenchError(
+                "replica \(replica) is running, as process \(children[replica].processID); only one that has ended can be "
+                    + "started again")
         }
-        do {
-            tellEnds()
-            children[replica] = try start(replica, format: false)
-            toldEnd.remove(replica)
-            guard try waitUntilItAnswers(replica) else {
-                return "replica \(replica) ended at once; see the cluster's terminal"
-            }
-            Terminal.say(line(replica))
-            return line(replica)
-        } catch {
-            return "\(error)"
+        tellEnds()
+        children[replica] = try start(replica, format: false)
+        toldEnd.remove(replica)
+        guard try waitUntilItAnswers(replica) else {
+            throw BenchError("replica \(replica) ended at once; the cluster's terminal says why")
         }
+        Terminal.say(line(replica))
+        return line(replica)
     }
 
     // MARK: Ports

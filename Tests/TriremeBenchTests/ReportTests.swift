@@ -1,0 +1,81 @@
+import Foundation
+import Testing
+import Trireme
+import TriremeBench
+
+@Suite struct ReportTests {
+    @Test func numbersForPeople() {
+        #expect(Format.grouped(0) == "0")
+        #expect(Format.grouped(999) == "999")
+        #expect(Format.grouped(11_204_512) == "11,204,512")
+        #expect(Format.fixed(2.806, 2) == "2.81")
+        #expect(Format.fixed(0.05, 1) == "0.1")
+        #expect(Format.fixed(12, 0) == "12")
+        #expect(Format.fixed(3.007, 2) == "3.01")
+        #expect(Format.fixed(-1.5, 1) == "-1.5")
+        #expect(Format.duration(microseconds: 87.04) == "87.0 µs")
+        #expect(Format.duration(microseconds: 2_810) == "2.81 ms")
+        #expect(Format.duration(microseconds: 2_500_000) == "2.50 s")
+        #expect(Format.hex(255) == "00000000000000ff")
+    }
+
+    @Test func columnsAreAligned() {
+        #expect(Format.table([["a", "bb"], ["ccc", "d"]]) == ["  a  bb", "ccc   d"])
+    }
+
+    @Test func jsonIsJson() throws {
+        let json = JSON.members([
+            "text": "a \"quoted\" \\ line\n\u{1}", "list": .array([.integer(1), .number(2.5), .bool(true), .null]),
+            "nested": .array([.members(["x": .integer(1)])]), "empty": .object([]), "none": .number(.infinity),
+        ])
+        let parsed = try JSONSerialization.jsonObject(with: Data(json.text.utf8)) as? [String: Any]
+        #expect(parsed?["text"] as? String == "a \"quoted\" \\ line\n\u{1}")
+        #expect((parsed?["list"] as? [Any])?.count == 4)
+        #expect(((parsed?["nested"] as? [Any])?.first as? [String: Int])?["x"] == 1)
+        #expect(parsed?["none"] is NSNull)
+    }
+
+    /// The keys that the contract of `trireme bench` promises.
+    @Test func theReportHasTheKeysOfTheContract() throws {
+        var result = BenchResult(options: BenchOptions())
+        result.replicas = [BenchResult.Replica()]
+        let text = result.json.text
+        let report = try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
+        #expect(report["schema"] as? String == "trireme-bench/1")
+        func keys(_ name: String) -> Set<String> { Set((report[name] as? [String: Any])?.keys.map { $0 } ?? []) }
+        #expect(keys("configuration").isSuperset(of: ["replicas", "durability", "commandBytes", "batchBytes"]))
+        #expect(keys("throughput").isSuperset(of: ["commandsPerSecond", "megabytesPerSecond"]))
+        #expect(keys("latencyMicroseconds").isSuperset(of: ["p50", "p90", "p99", "p999", "max"]))
+        #expect(
+            keys("counters").isSuperset(of: [
+                "datagramsLost", "repairedBytes", "syscallsPerThousandCommands", "allocationsPerThousandCommands",
+                "longestGapMilliseconds",
+            ]))
+        let replica = try #require((report["replicas"] as? [[String: Any]])?.first)
+        #expect(
+            Set(replica.keys).isSuperset(of: [
+                "id", "commandsPerSecond", "cpuSeconds", "residentMebibytes", "configuredMebibytes", "commitIndex",
+                "stateHash",
+            ]))
+        #expect(report["agreement"] as? Bool == false)
+    }
+
+    @Test func optionsThatCannotWorkAreRefusedWithTheValueFound() {
+        func refusal(_ change: (inout BenchOptions) -> Void) -> String {
+            var options = BenchOptions()
+            change(&options)
+            do {
+                try options.validate(.counter)
+                return ""
+            } catch {
+                return error.description
+            }
+        }
+        #expect(refusal { _ in } == "")
+        #expect(refusal { $0.commandBytes = 16 }.contains("16"))
+        #expect(refusal { $0.commandBytes = 61_440 }.contains("61308"))
+        #expect(refusal { $0.commandsPerSecond = 0 }.contains("--rate"))
+        #expect(refusal { $0.kill = .init(victim: .sequencer, seconds: 11) }.contains("earlier"))
+        #expect(refusal { $0.seconds = 0 }.contains("--seconds"))
+    }
+}

@@ -1,0 +1,100 @@
+import Foundation
+import Testing
+import Trireme
+import TriremeBench
+import TriremeCLI
+import TriremeRuntime
+
+@Suite struct CommandLineTests {
+    private func refusal(_ arguments: String...) -> String { refusal(arguments) }
+    private func refusal(_ arguments: [String]) -> String {
+        do {
+            _ = try TriremeCommand.parseAsRoot(arguments)
+            return ""
+        } catch {
+            return TriremeCommand.message(for: error)
+        }
+    }
+
+    @Test func theOptionsOfTheContractAreTaken() {
+        let message = refusal(
+            "bench", "--replicas", "5", "--durability", "memory", "--command-bytes", "128", "--batch-bytes", "16384",
+            "--window", "4", "--service", "kv", "--clients", "inprocess", "--rate", "30000", "--lanes", "one",
+            "--quorums", "3,3,4", "--seconds", "2", "--warmup", "1", "--data", "/tmp", "--interface", "lo", "--group",
+            "239.1.1.1:9000", "--kill", "sequencer@1", "--seal", "off", "--json", "out.json")
+        #expect(message == "")
+    }
+
+    @Test(arguments: [
+        ["--limits"], ["--sweep"], ["--report", "x.html"], ["--hgrm", "x"], ["--seal", "on"], ["--clients", "remote"],
+    ])
+    func whatComesLaterIsRefusedInOneSentence(option: [String]) {
+        let sentence = refusal(["bench"] + option)
+        #expect(sentence.hasPrefix(option[0]) && sentence.hasSuffix(" is not part of this version yet: leave it out"))
+    }
+
+    @Test func wrongValuesAreNamed() {
+        #expect(refusal("bench", "--rate", "fast").contains("--rate is \"fast\""))
+        #expect(refusal("bench", "--quorums", "2,2").contains("2,2,3"))
+        #expect(refusal("bench", "--group", "239.1.1.1").contains("ADDRESS:PORT"))
+        #expect(refusal("bench", "--kill", "someone@1").contains("follower@SECONDS"))
+        #expect(refusal("bench", "--service", "sql").contains("counter, kv"))
+        #expect(refusal("cluster", "--data", "x", "--restart", "1", "--replicas", "3").contains("--data alone"))
+    }
+}
+
+@Suite struct ClusterDirectoryTests {
+    private func temporary() -> String {
+        FileManager.default.temporaryDirectory.path + "/trireme-cli-\(UUID().uuidString.prefix(8))"
+    }
+
+    @Test func aClusterIsMadeOnceAndFoundAgain() throws {
+        let path = temporary()
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        let first = try ClusterDirectory(path, replicas: 5, respPort: 7_001, durability: nil)
+        #expect(first.isNew && first.configuration.members.map(\.respPort) == [7_001, 7_002, 7_003, 7_004, 7_005])
+        let second = try ClusterDirectory(path, replicas: nil, respPort: nil, durability: nil)
+        #expect(!second.isNew && second.configuration == first.configuration)
+        #expect(throws: BenchError.self) { try ClusterDirectory(path, replicas: 3, respPort: nil, durability: nil) }
+    }
+
+    @Test func aForeignDirectoryIsRefused() throws {
+        let path = temporary()
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        #expect(FileManager.default.createFile(atPath: path + "/something", contents: nil))
+        #expect(throws: BenchError.self) { try ClusterDirectory(path, replicas: nil, respPort: nil, durability: nil) }
+    }
+
+    @Test func theControlSocketAnswersAndRefuses() async throws {
+        let path = temporary()
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        #expect(throws: BenchError.self) { try ControlSocket.ask("restart 1", in: path) }
+        let socket = try ControlSocket(in: path)
+        async let answer = Task.detached { try ControlSocket.ask("restart 1", in: path) }.value
+        socket.serve(milliseconds: 5_000) { "\($0) done" }
+        #expect(try await answer == "restart 1 done")
+        let refused = Task.detached { try ControlSocket.ask("restart 9", in: path) }
+        socket.serve(milliseconds: 5_000) { _ in throw BenchError("there is no replica 9") }
+        await #expect(throws: BenchError.self) { try await refused.value }
+        #expect(throws: BenchError.self) { try ControlSocket(in: path) }
+    }
+}
+
+@Suite struct CountersPageTests {
+    @Test func whatIsWrittenIsReadByName() throws {
+        let path = FileManager.default.temporaryDirectory.path + "/trireme-counters-\(UUID().uuidString)"
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        #expect(throws: CountersPageError.self) { try CountersReader(path: path) }
+        let page = try CountersPage(path: path, names: ["commitIndex", "stateHash"])
+        page.set(0, 17)
+        page.set(1, .max)
+        let reader = try CountersReader(path: path)
+        #expect(reader["commitIndex"] == 17 && reader["stateHash"] == .max && reader["other"] == nil)
+        #expect(reader.entries.map(\.name) == ["commitIndex", "stateHash"])
+        #expect(reader.isLive && reader.processID == ProcessInfo.processInfo.processIdentifier)
+        page.set(0, 18)
+        #expect(reader["commitIndex"] == 18)
+    }
+}
