@@ -62,6 +62,8 @@ let package = Package(
         .testTarget(
             name: "TriremeBenchTests", dependencies: ["Trireme", "TriremeBench", "TriremeRuntime"],
             swiftSettings: settings),
+        .executableTarget(
+            name: "acknowledged-writes", path: "Tests/EndToEnd/AcknowledgedWrites", swiftSettings: settings),
         .testTarget(
             name: "TriremeCLITests",
             dependencies: ["Trireme", "TriremeBench", "TriremeCLI", "TriremeRuntime", "TriremeService"],

@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# `trireme bench`, short: disk and memory, three and five replicas, both services; the report says that all agree.
+set -euo pipefail
+source "$(dirname "$0")/lib.sh"
+
+bench() {
+    local name=$1
+    shift
+    "$TRIREME" bench --seconds 2 --warmup 1 --data "$WORK" --json "$WORK/result.json" "$@" >"$WORK/bench.log" 2>&1 \
+        || die "bench $*: exit code $?"
+    grep -q '"agreement": true' "$WORK/result.json" || die "bench $*: no agreement"
+    grep -q '"schema": "trireme-bench/1"' "$WORK/result.json" || die "bench $*: not the contract's report"
+    grep -q '"commandsPerSecond": 0.0' "$WORK/result.json" && [ "$name" != "one lane" ] && die "bench $*: nothing was executed"
+    say "$name: $(grep -m 1 'MB/s' "$WORK/bench.log")"
+}
+
+bench "disk, three" --replicas 3
+bench "disk, five" --replicas 5
+bench "memory, three" --replicas 3 --durability memory
+bench "memory, five" --replicas 5 --durability memory
+bench "open loop" --rate 20000
+bench "one lane" --lanes one --durability memory
+bench "key-value" --service kv
+bench "sequencer killed" --kill sequencer@1
+
+# Ctrl-C leaves nothing behind.
+"$TRIREME" bench --seconds 60 --data "$WORK" >"$WORK/bench.log" 2>&1 &
+pid=$!
+eventually 30 grep -q 'commands/s   p50' "$WORK/bench.log" || die "the bench to be interrupted never began"
+kill -INT "$pid"
+status=0
+wait "$pid" || status=$?
+[ "$status" = 130 ] || die "an interrupted bench ended with code $status instead of 130"
+[ -z "$(find "$WORK" -name 'trireme-bench-*')" ] || die "an interrupted bench left files behind"
+say "interrupted: ended, nothing left"

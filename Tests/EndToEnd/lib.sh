@@ -1,0 +1,45 @@
+# What the end-to-end tests share. Everything runs on loopback, in a temporary directory, and is ended by its own number.
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+TRIREME=$ROOT/.build/release/trireme
+CLIENT=$ROOT/.build/release/acknowledged-writes
+WORK=$(mktemp -d "${TMPDIR:-/tmp}/trireme-e2e-XXXXXX")
+CHILDREN=()
+
+say() { echo "end-to-end: $*"; }
+die() {
+    echo "end-to-end: FAILED: $*" >&2
+    exit 1
+}
+
+# The ends of all logs. Progress that was written over itself counts as lines.
+show_logs() {
+    local log
+    for log in "$WORK"/*.log; do
+        [ -s "$log" ] || continue
+        echo "--- $(basename "$log")"
+        tail -c 4000 "$log" | tr '\r' '\n' | grep -v '^ *$' | cut -c 1-200 | tail -n 12
+    done
+}
+
+# Ends what this test started, by number, and removes its files.
+clean_up() {
+    local status=$?
+    trap - EXIT
+    for pid in "${CHILDREN[@]}"; do kill -TERM "$pid" 2>/dev/null || true; done
+    for pid in "${CHILDREN[@]}"; do wait "$pid" 2>/dev/null || true; done
+    [ "$status" = 0 ] || show_logs >&2
+    rm -rf "$WORK"
+    exit "$status"
+}
+trap clean_up EXIT
+trap 'exit 130' INT TERM
+
+# eventually SECONDS COMMAND...: runs the command until it succeeds.
+eventually() {
+    local end=$((SECONDS + $1))
+    shift
+    until "$@"; do
+        [ $SECONDS -lt $end ] || return 1
+        sleep 0.1
+    done
+}
