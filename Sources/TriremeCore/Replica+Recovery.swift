@@ -16,6 +16,7 @@ extension Replica {
         highestVoted = slot
         executor = Executor(
             members: members, timestampStep: timing.timestampStepMicroseconds, slot: slot, cut: cut)
+        lanes.executed(cut)
         for lane in 0..<members { lanes.rebase(ReplicaID(lane), to: cut[lane], committed: cut[lane]) }
     }
 
@@ -33,7 +34,8 @@ extension Replica {
 
     /// During recovery a lane may be longer than its span: it was decided as it grew.
     private func isRecoverable(_ batch: BatchDescriptor) -> Bool {
-        guard let track = lanes.track(batch.lane, batch.generation) else { return false }
+        // Of more generations than there is room for, the latest count.
+        guard let track = lanes.track(batch.lane, batch.generation) else { return batch.sequence == 1 }
         return batch.sequence == track.appended + 1
     }
 
@@ -46,6 +48,9 @@ extension Replica {
             guard slot > snapshotSlot else { return }
             highestVoted = max(highestVoted, slot)
             votes[slot] = VoteRecord(slot: slot, ballot: ballot, half: half, entry: entry, index: 0)
+            // Votes lie in the log in the order of their ballots.
+            votingBallot = ballot
+            nextVote = slot + 1
         case .decidedEntry(let slot, let entry):
             guard slot > commitIndex else { return }
             proposals[slot] = ProposalRecord(slot: slot, ballot: .none, entry: entry)
@@ -77,9 +82,8 @@ extension Replica {
         self.generation = generation
         currentBallot = promise
         _ = lanes.advanceDurable(0)
-        let last = votes[highestVoted]
-        votingBallot = last.slot == highestVoted ? last.ballot : .none
-        nextVote = max(highestVoted, snapshotSlot) + 1
+        // Above the slots of the last ballot there may be votes of earlier ones: they are reported to no run any more.
+        nextVote = max(nextVote, snapshotSlot + 1)
         runFirst = nextVote
         runDurable = nextVote - 1
         guard !votingBallot.isNone else { return }

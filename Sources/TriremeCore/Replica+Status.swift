@@ -69,6 +69,8 @@ extension Replica {
     package mutating func nextExecution() -> ExecutionStep? {
         let slot = executor.slot + 1
         let commitIndex = commitIndex
-        return executor.pull { slot <= commitIndex ? history.entry(slot) : nil }
+        let step = executor.pull { slot <= commitIndex ? history.entry(slot) : nil }
+        if case .endOfSlot = step { lanes.executed(executor.cut) }
+        return step
     }
 }

@@ -38,6 +38,8 @@ package struct Lanes: ~Copyable {
     private let digests: UnsafeMutablePointer<UInt64>
     private let indexes: UnsafeMutablePointer<LogIndex>
     private let count: Int
+    /// Per lane, how far execution has come: lower generations are of no more use.
+    private var executed = InlineArray<16, Position>(repeating: .empty)
 
     init(members: Int) {
         self.members = members
@@ -115,22 +117,47 @@ package struct Lanes: ~Copyable {
         return best
     }
 
-    /// A place for one more generation of the lane: a free one; else one that the committed cut has passed, since that is
-    /// abandoned for good (PROTOCOL §5); else one of which nothing is held, whose batches may be nowhere any more.
-    private func room(_ lane: ReplicaID, for generation: Generation, committed: Position) -> Int? {
-        guard generation >= committed.generation else { return nil }
-        var empty: Int?
-        for i in slots(lane) {
-            if !tracks[i].isLive || tracks[i].generation < committed.generation { return i }
-            if tracks[i].appended == 0, tracks[i].generation < generation { empty = i }
-        }
-        return empty
+    /// Execution has reached `cut`: what it passed of earlier generations is abandoned for good (PROTOCOL §5). What is only
+    /// decided still has to be executed, so its generations stay open.
+    mutating func executed(_ cut: Cut) {
+        for lane in 0..<members { executed[lane] = cut[lane] }
     }
 
-    /// Opens the track of a generation, if there is room.
-    private mutating func open(_ lane: ReplicaID, _ generation: Generation, committed: Position) -> Int? {
+    /// The track that a generation has or would get. When all are taken, one that execution has passed goes; else the lowest
+    /// above the committed cut that is lower than this one, those of which nothing is held first: to forget possession
+    /// only delays a vote, and a later generation must not wait for batches that nobody may have.
+    private func place(_ lane: ReplicaID, _ generation: Generation, committed: Position) -> Int? {
+        guard generation >= executed[lane.index].generation else { return nil }
+        var passed: Int?
+        var empty: Int?
+        var lowest: Int?
+        for i in slots(lane) {
+            let track = tracks[i]
+            guard track.isLive, track.generation >= executed[lane.index].generation else {
+                passed = i
+                continue
+            }
+            if track.generation == generation { return i }
+            guard track.generation > committed.generation, track.generation < generation else { continue }
+            if track.appended == 0 {
+                if empty == nil || track.generation < tracks[empty!].generation { empty = i }
+            } else if lowest == nil || track.generation < tracks[lowest!].generation {
+                lowest = i
+            }
+        }
+        return passed ?? empty ?? lowest
+    }
+
+    private func lowest(_ lane: ReplicaID) -> Int? {
+        slots(lane).min { tracks[$0].generation < tracks[$1].generation }
+    }
+
+    /// Opens the track of a generation, if there is a place.
+    private mutating func open(
+        _ lane: ReplicaID, _ generation: Generation, committed: Position, force: Bool = false
+    ) -> Int? {
         if let i = find(lane, generation) { return i }
-        guard let i = room(lane, for: generation, committed: committed) else { return nil }
+        guard let i = place(lane, generation, committed: committed) ?? (force ? lowest(lane) : nil) else { return nil }
         tracks[i].generation = generation
         tracks[i].isLive = true
         tracks[i].base = 0
@@ -144,22 +171,23 @@ package struct Lanes: ~Copyable {
     package func arriving(_ lane: ReplicaID, _ generation: Generation, _ sequence: UInt64, committed: Position)
         -> Arriving
     {
-        guard generation >= committed.generation else { return .duplicate }
+        guard generation >= executed[lane.index].generation, sequence > 0 else { return .duplicate }
         guard let i = find(lane, generation) else {
-            guard room(lane, for: generation, committed: committed) != nil else { return .refused }
+            guard place(lane, generation, committed: committed) != nil, sequence < Self.span else { return .refused }
             return sequence == 1 ? .next : .early
         }
         if sequence <= tracks[i].appended { return .duplicate }
-        let floor = generation == committed.generation ? committed.sequence : 0
-        if sequence >= max(floor, tracks[i].base) + Self.span { return .refused }
+        var floor = tracks[i].base
+        if generation == committed.generation { floor = max(floor, committed.sequence) }
+        if generation == executed[lane.index].generation { floor = max(floor, executed[lane.index].sequence) }
+        if sequence > floor, sequence - floor >= Self.span { return .refused }
         return sequence == tracks[i].appended + 1 ? .next : .early
     }
 
-    /// Notes a batch that was appended to this replica's log. It must be the next of its generation.
+    /// Notes a batch that was appended to this replica's log. It must be the next of its generation; its generation gets a
+    /// place whatever the others are, since the log holds it already.
     mutating func append(_ batch: BatchDescriptor, index: LogIndex, committed: Position) {
-        guard let i = open(batch.lane, batch.generation, committed: committed) else {
-            preconditionFailure("a batch was appended to a generation that is not open")
-        }
+        let i = open(batch.lane, batch.generation, committed: committed, force: true)!
         precondition(batch.sequence == tracks[i].appended + 1, "a batch was appended out of order")
         tracks[i].appended = batch.sequence
         tracks[i].wanted = max(tracks[i].wanted, batch.sequence)

@@ -54,9 +54,9 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
         }
     }
 
-    /// A generation that the committed cut has passed needs nothing more.
+    /// A generation that execution has passed needs nothing more; what is only decided is still to be executed.
     private func isNeeded(_ lane: ReplicaID, _ track: LaneTrack) -> Bool {
-        track.generation >= core.committed[lane.index].generation
+        track.generation >= core.executor.cut[lane.index].generation
             && !(lane == settings.core.me && track.generation == settings.generation)
     }
 
@@ -110,7 +110,7 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
 
     /// Somebody lacks batches: those still in memory go at once, others are read back first.
     mutating func serve(_ request: BatchRequest, to member: ReplicaID) {
-        let last = min(request.last, request.first + Self.batchesPerRequest - 1)
+        let last = request.first + min(request.last - request.first, Self.batchesPerRequest - 1)
         for sequence in request.first...last {
             guard let cell = store.cell(request.lane, request.generation, sequence) else { return }
             if let buffer = cell.pointee.buffer {
