@@ -26,7 +26,7 @@ package enum Limits {
     /// those that are not yet noted in the log as decided (half of this at most). A power of two.
     package static let votingWindowSlots = 1_024
     /// Slots above its own commit index that an acceptor votes for: four pipelines, so that it need not wait for news of
-    /// decisions; few enough that the votes of a promise fit into 64 datagrams at fifteen members.
+    /// decisions; few enough that the votes of a promise fit into 255 datagrams at fifteen members.
     package static let votesAheadSlots = 128
     /// Generations of one lane that a replica holds batches of. An owner that restarts more often than this within
     /// the undecided part of the order waits until its older generations are decided or abandoned.

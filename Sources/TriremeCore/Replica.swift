@@ -95,8 +95,8 @@ package struct Replica: ~Copyable {
     /// The highest ballot seen, whoever owns it.
     package internal(set) var currentBallot = Ballot.none
     var heardSequencerAt: UInt64 = 0
-    /// First and last slot that the owner of `currentBallot` is known to have proposed.
-    var proposedFirst: UInt64 = 1
+    /// First and last slot that the owner of `currentBallot` is known to have proposed; the first is unknown at first.
+    var proposedFirst: UInt64 = .max
     var proposedLast: UInt64 = 0
     var suspectedAt: UInt64?
     var suspicionNumber = StatusNumber.none
@@ -144,7 +144,7 @@ package struct Replica: ~Copyable {
     package mutating func step(_ event: Event, into effects: inout Effects) {
         switch event {
         case .tick(let now, let wallClock):
-            self.now = now
+            self.now = max(self.now, now)
             self.wallClock = wallClock
             tick(into: &effects)
         case .appended(let batch):
@@ -204,11 +204,16 @@ package struct Replica: ~Copyable {
         guard index > durable else { return }
         durable = index
         if lanes.advanceDurable(index) { statusDue(in: timing.coalesceNanoseconds) }
-        while runDurable + 1 < nextVote, votes[runDurable + 1].slot == runDurable + 1,
-            votes[runDurable + 1].index <= index
-        {
+        while runDurable + 1 < nextVote {
+            let vote = votes[runDurable + 1]
+            if vote.slot == runDurable + 1 {
+                guard vote.index <= index else { break }
+                statusDue(in: 0)
+            } else {
+                // The disk stood still for a whole window: a later slot has this cell, the run starts anew above it.
+                runFirst = runDurable + 2
+            }
             runDurable += 1
-            statusDue(in: 0)
         }
     }
 
@@ -218,7 +223,8 @@ package struct Replica: ~Copyable {
         snapshotSlot = slot
         snapshotCut = cut
         for lane in 0..<members { lanes.rebase(ReplicaID(lane), to: cut[lane], committed: committed[lane]) }
-        // The segments that hold the promise may go now: it is carried forward first (PROTOCOL §8 ◆).
-        if !promise.isNone { promiseIndex = append(.promise(promise), into: &effects) }
+        // The segments that hold the promise may go now: it is carried forward first (PROTOCOL §8 ◆). It binds since its
+        // first record; this one is a copy, and what waits for the first does not wait for the copy.
+        if !promise.isNone { _ = append(.promise(promise), into: &effects) }
     }
 }

@@ -37,7 +37,7 @@ package struct Executor {
         var result = cut
         let before = cut.timestamp
         result.join(entry.cut)
-        result.timestamp = before == 0 ? result.timestamp : min(result.timestamp, before + step)
+        result.timestamp = before == 0 ? result.timestamp : before + min(result.timestamp - before, step)
         return result
     }
 

@@ -18,7 +18,8 @@ struct Candidacy: ~Copyable {
     private struct Answer {
         var commitIndex: UInt64 = 0
         var parts: UInt8 = 0
-        var have: UInt64 = 0
+        var have = InlineArray<4, UInt64>(repeating: 0)
+        var count = 0
     }
     private var answers = InlineArray<16, Answer>(repeating: Answer())
     private let members: Int
@@ -59,8 +60,12 @@ struct Candidacy: ~Copyable {
         if answers[member.index].commitIndex != header.commitIndex || answers[member.index].parts != header.parts {
             answers[member.index] = Answer(commitIndex: header.commitIndex, parts: header.parts)
         }
-        answers[member.index].have |= 1 << UInt64(header.part)
-        if answers[member.index].have.nonzeroBitCount == Int(header.parts) { promised.insert(member) }
+        let word = Int(header.part >> 6)
+        let bit: UInt64 = 1 << UInt64(header.part & 63)
+        guard answers[member.index].have[word] & bit == 0 else { return }
+        answers[member.index].have[word] |= bit
+        answers[member.index].count += 1
+        if answers[member.index].count == Int(header.parts) { promised.insert(member) }
     }
 
     /// The entry to propose for a slot: that of the highest vote; nothing, where nobody voted (PROTOCOL §6 ◆).

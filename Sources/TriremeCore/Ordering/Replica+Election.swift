@@ -3,11 +3,11 @@
 extension Replica {
     /// A ballot was seen anywhere: a higher one than one's own ends a candidacy or a reign.
     mutating func saw(_ ballot: Ballot) {
-        guard ballot > currentBallot else { return }
+        guard ballot > currentBallot, ballot.epoch == configuration.epoch else { return }
         currentBallot = ballot
-        proposedFirst = 1
+        proposedFirst = .max
         proposedLast = 0
-        if ballot.owner != me, role != .follower {
+        if role != .follower {
             if role != .sequencer { failed() }
             role = .follower
             sequencing.reset()
@@ -15,6 +15,7 @@ extension Replica {
         }
         // Whoever took it gets one timeout to show that it reigns.
         endSuspicion()
+        pendingSince = nil
         heardSequencerAt = now
     }
 
@@ -55,13 +56,13 @@ extension Replica {
 
     private mutating func watch() {
         if hasPending() { pendingSince = pendingSince ?? now } else { pendingSince = nil }
+        if role == .sequencer, isStuck, hearsQuorum { stepDown() }
         guard role == .follower else {
             endSuspicion()
             return
         }
         let silent = now - heardSequencerAt > timing.suspicionNanoseconds
-        let stuck = pendingSince.map { now - $0 > timing.stuckNanoseconds } ?? false
-        if silent || stuck {
+        if silent || isStuck {
             guard suspectedAt == nil else { return }
             suspectedAt = now
             suspicionNumber = StatusNumber(generation, statusCounter + 1)
@@ -71,6 +72,28 @@ extension Replica {
         } else if suspectedAt != nil {
             endSuspicion()
         }
+    }
+
+    private var isStuck: Bool { pendingSince.map { now - $0 > timing.stuckNanoseconds } ?? false }
+
+    /// Whether a `Q1` and a `Q2` spoke within a timeout: with fewer a new round would do no better.
+    private var hearsQuorum: Bool {
+        var heard = MemberSet()
+        heard.insert(me)
+        for member in 0..<members where member != me.index {
+            if peers[member].heardAt > 0, now - peers[member].heardAt <= timing.suspicionNanoseconds {
+                heard.insert(ReplicaID(member))
+            }
+        }
+        return configuration.quorums.isPhase1(heard) && configuration.quorums.isClassic(heard)
+    }
+
+    /// Nobody can obtain a proposal's batches, it seems: a new round picks again (PROTOCOL §4). The sequencer suspects itself,
+    /// as the others do, and whoever is first takes a ballot.
+    private mutating func stepDown() {
+        role = .follower
+        sequencing.reset()
+        statusDue(in: 0)
     }
 
     mutating func endSuspicion() {
@@ -111,7 +134,9 @@ extension Replica {
     /// Takes a ballot above all that were seen: its own promise first, durably, and only then the prepare (◆).
     mutating func takeBallot(into effects: inout Effects) {
         guard !isForgetful else { return }
-        let round = max(currentBallot.round, promise.round) + 1
+        let last = max(currentBallot.round, promise.round)
+        guard last < .max else { return }
+        let round = last + 1
         let ballot = Ballot(epoch: configuration.epoch, round: round, owner: me)
         saw(ballot)
         role = .candidate
@@ -164,7 +189,10 @@ extension Replica {
             header.ballot == candidacy.ballot, header.from == candidacy.from
         else { return }
         for _ in 0..<header.votes {
-            guard let vote = ReportedVote.decode(&r, members: members) else { return }
+            // An acceptor's votes lie within a window above its commit index.
+            guard let vote = ReportedVote.decode(&r, members: members), vote.slot > header.commitIndex,
+                vote.slot - header.commitIndex <= UInt64(Limits.votingWindowSlots)
+            else { return }
             candidacy.saw(vote)
         }
         guard r.isComplete else { return }

@@ -9,6 +9,8 @@ extension Replica {
         peer.pointee.heardAt = now
         note(status.votes, of: peer)
         saw(status.promise)
+        // Two that suspect different ballots would never agree to replace one: the lower learns of the higher.
+        saw(status.suspected)
         if !status.sequencing.isNone, status.sequencing.owner == from {
             saw(status.sequencing)
             heardSequencer(status.sequencing)
@@ -20,8 +22,10 @@ extension Replica {
         if status.sentSequence > 0 {
             lanes.want(from, status.number.generation, status.sentSequence, committed: committed[from.index])
         }
-        for lane in 0..<members where !status.received[lane].isEmpty && lane != me.index {
+        for lane in 0..<members where !status.received[lane].isEmpty {
             let position = status.received[lane]
+            // Of its own lane a replica may have lost what an earlier start sent and others hold.
+            guard lane != me.index || position.generation < generation else { continue }
             lanes.want(ReplicaID(lane), position.generation, position.sequence, committed: committed[lane])
         }
         if suspectedAt != nil, status.echoes[me.index] >= suspicionNumber { peer.pointee.echoedSuspicionAt = now }
@@ -33,7 +37,7 @@ extension Replica {
     private func note(_ run: VoteRun, of peer: UnsafeMutablePointer<Peer>) {
         guard !run.isEmpty else { return }
         let known = peer.pointee.votes
-        if known.ballot == run.ballot, run.first <= known.last + 1, known.first <= run.last + 1 {
+        if known.ballot == run.ballot, run.touches(known) {
             peer.pointee.votes.first = min(known.first, run.first)
             peer.pointee.votes.last = max(known.last, run.last)
         } else if known.ballot < run.ballot || (known.ballot == run.ballot && known.last < run.last) {
@@ -121,10 +125,15 @@ extension Replica {
         // Decided by others, and this replica holds the proposal: votes may just be late. It asks from there on all the same,
         // since the wait before asking is longer than that.
         if decided < slot {
-            while slot <= target, slot < commitIndex + 256, proposals[slot].slot == slot { slot += 1 }
+            while slot <= target, slot < commitIndex + 256, holdsProposal(slot) { slot += 1 }
             guard slot <= target else { return nil }
         }
-        return (slot, min(target, slot + 127))
+        return (slot, slot + min(target - slot, 127))
+    }
+
+    /// Whether it holds the present sequencer's proposal; that of an earlier ballot decides nothing any more.
+    private func holdsProposal(_ slot: UInt64) -> Bool {
+        proposals[slot].slot == slot && proposals[slot].ballot == currentBallot
     }
 
     /// Asks for what is missing: a holder of decided entries, or the sequencer (PROTOCOL §3.4).
@@ -187,8 +196,8 @@ extension Replica {
 
     mutating func received(_ request: EntryRequest, from: ReplicaID, into effects: inout Effects) {
         var slot = max(request.first, oldestEntry)
-        let last = min(request.last, request.first + 127)
-        guard slot == request.first, slot <= last else { return }
+        let last = request.first + min(request.last - request.first, 127)
+        guard slot == request.first, slot < commitIndex + UInt64(Limits.votingWindowSlots) else { return }
         let perDatagram = EntriesHeader.perDatagram(members: members)
         for _ in 0..<Self.burst where slot <= min(last, commitIndex) {
             let count = min(perDatagram, Int(min(last, commitIndex) - slot) + 1)
@@ -223,7 +232,7 @@ extension Replica {
         guard let header = EntriesHeader.decode(&r) else { return }
         for slot in header.first..<header.first + UInt64(header.count) {
             let entry = r.takeEntry(members: members)
-            guard !r.failed else { return }
+            guard !r.failed, fatal == nil else { return }
             if slot == commitIndex + 1, canCommit {
                 commit(slot, entry)
             } else if slot <= commitIndex, let known = decidedEntry(slot), known != entry {

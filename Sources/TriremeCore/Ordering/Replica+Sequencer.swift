@@ -35,12 +35,20 @@ extension Replica {
         sequencing.raisedAt = now
         proposedFirst = sequencing.firstSlot
         failures = 0
-        // The decided prefix is skipped; every other slot up to the highest voted one is proposed again.
-        while sequencing.nextSlot <= candidacy.highestVoted {
-            proposeNext(candidacy.pick(sequencing.nextSlot), into: &effects)
-        }
+        pendingSince = nil
+        proposeAgain(into: &effects)
         statusDue(in: 0)
     }
+
+    /// The decided prefix is skipped; every other slot up to the highest voted one is proposed again, as the pipeline has
+    /// room, before anything new.
+    private mutating func proposeAgain(into effects: inout Effects) {
+        while sequencing.nextSlot <= candidacy.highestVoted, hasRoom {
+            proposeNext(candidacy.pick(sequencing.nextSlot), into: &effects)
+        }
+    }
+
+    private var hasRoom: Bool { sequencing.nextSlot <= commitIndex + UInt64(Limits.undecidedSlots) }
 
     private mutating func proposeNext(_ entry: Entry, into effects: inout Effects) {
         let slot = sequencing.nextSlot
@@ -53,9 +61,9 @@ extension Replica {
 
     /// Proposes one cut for all lanes, if any lane grew and the pipeline has room.
     mutating func propose(into effects: inout Effects) {
-        guard role == .sequencer, sequencing.successor == nil,
-            sequencing.nextSlot <= commitIndex + UInt64(Limits.undecidedSlots)
-        else { return }
+        guard role == .sequencer, sequencing.successor == nil else { return }
+        proposeAgain(into: &effects)
+        guard hasRoom else { return }
         adaptOptimism()
         var cut = sequencing.lastCut
         var grew = false
@@ -88,8 +96,11 @@ extension Replica {
         var counts = InlineArray<16, UInt64>(repeating: 0)
         for member in 0..<members {
             let received = peers[member].status.received[lane.index]
+            // A status names only the newest generation. Whoever reports a later one hides how far it holds this one, which
+            // does not grow any more: there is nothing to run ahead of.
             let value =
-                member == me.index ? held.appended : received.generation == held.generation ? received.sequence : 0
+                member == me.index || received.generation > held.generation
+                ? held.appended : received.generation == held.generation ? received.sequence : 0
             // Insertion sort, highest first: at most fifteen values.
             var i = member
             while i > 0, counts[i - 1] < value {
@@ -98,8 +109,13 @@ extension Replica {
             }
             counts[i] = value
         }
-        let acknowledged = counts[configuration.quorums.classic - 1]
-        let sequence = min(held.appended, acknowledged + sequencing.optimism)
+        // What is decided lies on a `Q2`, whatever the members at hand report.
+        let decided = committed[lane.index]
+        let reached = min(
+            held.appended,
+            max(counts[configuration.quorums.classic - 1], decided.generation == held.generation ? decided.sequence : 0)
+        )
+        let sequence = reached + min(held.appended - reached, sequencing.optimism)
         return sequence > from ? lanes.position(lane, held.generation, sequence) : nil
     }
 

@@ -59,9 +59,9 @@ package struct PromiseHeader: Equatable, Sendable {
     package var votes: UInt8
 
     package static let byteCount = 10 + 8 + 8 + 3
-    /// Most parts of one answer: a voting window of votes, two to a datagram at fifteen members, is never reached since
-    /// at most ``Limits/undecidedSlots`` of them lie above the commit index of a replica that keeps up.
-    package static let maximumParts = 64
+    /// Most parts of one answer. An acceptor that starts again may have ``Limits/votesAheadSlots`` votes above what it knew to
+    /// be decided, and half a voting window of those that it had not noted yet: 640, three to a datagram at fifteen members.
+    package static let maximumParts = 255
     /// Votes that fit into one datagram.
     package static func votesPerPart(members: Int) -> Int {
         (Limits.controlBodyBytes - byteCount) / (8 + 10 + 1 + WireWriter.entryBytes(members: members))
@@ -86,7 +86,7 @@ package struct PromiseHeader: Equatable, Sendable {
         let header = PromiseHeader(
             ballot: r.takeBallot(members: members), from: r.take(), commitIndex: r.take(), part: r.take(),
             parts: r.take(), votes: r.take())
-        guard !r.failed, !header.ballot.isNone, header.part < header.parts, header.parts <= maximumParts else {
+        guard !r.failed, !header.ballot.isNone, header.part < header.parts else {
             return nil
         }
         return header

@@ -63,6 +63,6 @@ package struct EntriesHeader: Equatable, Sendable {
     }
     package static func decode(_ r: inout WireReader) -> EntriesHeader? {
         let header = EntriesHeader(first: r.take(), count: r.take())
-        return !r.failed && header.first > 0 ? header : nil
+        return !r.failed && header.first > 0 && header.first <= .max - UInt64(header.count) ? header : nil
     }
 }

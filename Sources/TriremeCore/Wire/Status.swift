@@ -28,6 +28,10 @@ package struct VoteRun: Equatable, Sendable {
     package static var none: Self { Self(ballot: .none, first: 1, last: 0) }
     package var isEmpty: Bool { last < first }
     package func contains(_ slot: UInt64) -> Bool { first <= slot && slot <= last }
+    /// Whether two runs that are not empty overlap or follow each other without a gap.
+    package func touches(_ other: VoteRun) -> Bool {
+        (first <= other.last || first - other.last == 1) && (other.first <= last || other.first - last == 1)
+    }
 }
 
 /// One replica's account of itself. Cumulative: losing one costs nothing once a later one arrives.
