@@ -18,6 +18,9 @@ let package = Package(
     targets: [
         .target(name: "CTrireme"),
         .target(name: "TriremeCore", swiftSettings: settings),
+        .testTarget(
+            name: "TriremeCoreTests", dependencies: ["TriremeCore"],
+            resources: [.copy("Transcripts")], swiftSettings: settings),
         .target(name: "TriremeStorage", dependencies: ["CTrireme", "TriremeCore"], swiftSettings: settings),
         .target(name: "TriremeTransport", dependencies: ["CTrireme", "TriremeCore"], swiftSettings: settings),
         .target(
