@@ -34,8 +34,13 @@ extension Replica {
         }
         if isForgetful { status.flags.insert(.observes) }
         if suspectedAt != nil {
-            status.flags.formUnion([.suspects, .wantsEcho])
+            status.flags.insert(.suspects)
             status.suspected = currentBallot
+            // Not in every status: two that suspect would answer each other's questions with questions for ever.
+            if now >= echoAskedAt + timing.retryNanoseconds {
+                status.flags.insert(.wantsEcho)
+                echoAskedAt = now
+            }
         }
         if role == .sequencer {
             status.sequencing = currentBallot

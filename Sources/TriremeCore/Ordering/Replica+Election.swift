@@ -68,6 +68,7 @@ extension Replica {
             suspicionNumber = StatusNumber(generation, statusCounter + 1)
             electionWait = random.below(timing.suspicionNanoseconds / 2) << UInt64(min(failures, 5))
             for member in 0..<members { peers[member].echoedSuspicionAt = nil }
+            echoAskedAt = 0
             statusDue(in: 0)
         } else if suspectedAt != nil {
             endSuspicion()

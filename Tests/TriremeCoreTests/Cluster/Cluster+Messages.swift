@@ -79,20 +79,23 @@ extension Cluster {
     ) {
         say("\(from) → \(name(destination)): \(text)")
         for to in targets(destination, from) {
-            network.append(Packet(kind: kind, from: from, to: to, body: body, text: text))
+            send(Packet(kind: kind, from: from, to: to, body: body, text: text))
         }
     }
     func send(_ batch: BatchDescriptor, from: ReplicaID, _ destination: Destination) {
         let text = "batch \(batch.lane)/\(batch.position)"
         say("\(from) → \(name(destination)): \(text)")
         for to in targets(destination, from) {
-            network.append(Packet(kind: .batch, from: from, to: to, batch: batch, text: text))
+            send(Packet(kind: .batch, from: from, to: to, batch: batch, text: text))
         }
     }
     private func name(_ destination: Destination) -> String {
         if case .one(let id) = destination { return "\(id)" }
         return "all"
     }
+    /// The number of messages under way is bounded, as a socket's buffer is.
+    func send(_ packet: Packet) { if network.count < 5_000 { network.append(packet) } }
+
     private func targets(_ destination: Destination, _ from: ReplicaID) -> [ReplicaID] {
         if case .one(let id) = destination { return [id] }
         return (0..<members).map(ReplicaID.init).filter { $0 != from }
@@ -101,6 +104,11 @@ extension Cluster {
     // MARK: Arrival
 
     func deliver(_ packet: Packet) {
+        arrive(packet)
+        if nodes[packet.to.index].isUp { finish(nodes[packet.to.index]) }
+    }
+
+    private func arrive(_ packet: Packet) {
         let node = nodes[packet.to.index]
         guard node.isUp else { return }
         switch packet.kind {
@@ -117,7 +125,6 @@ extension Cluster {
         default:
             packet.body.withUnsafeBytes { step(node, .message(packet.kind, from: packet.from, body: $0)) }
         }
-        finish(node)
     }
 
     private func receive(_ batch: BatchDescriptor, _ node: Node) {
@@ -171,12 +178,14 @@ extension Cluster {
         }
     }
 
-    /// Delivers, in order, what is under way and matches; what that gives rise to stays under way.
+    /// Delivers, in order, what is under way and matches, with one turn of each receiver; what that gives rise to stays under
+    /// way.
     @discardableResult
     func deliver(where matches: (Packet) -> Bool = { _ in true }) -> Int {
         let chosen = network.filter(matches)
         network.removeAll(where: matches)
-        for packet in chosen { deliver(packet) }
+        for packet in chosen { arrive(packet) }
+        for node in nodes where node.isUp && chosen.contains(where: { $0.to == node.id }) { finish(node) }
         return chosen.count
     }
 
