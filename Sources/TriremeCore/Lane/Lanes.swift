@@ -123,14 +123,12 @@ package struct Lanes: ~Copyable {
         for lane in 0..<members { executed[lane] = cut[lane] }
     }
 
-    /// The track that a generation has or would get. When all are taken, one that execution has passed goes; else the lowest
-    /// above the committed cut that is lower than this one, those of which nothing is held first: to forget possession
-    /// only delays a vote, and a later generation must not wait for batches that nobody may have.
+    /// The track that a generation has or would get. When all are taken, one that execution has passed goes; else one of an
+    /// earlier generation of which nothing is held and nothing decided, whose batches may be nowhere any more.
     private func place(_ lane: ReplicaID, _ generation: Generation, committed: Position) -> Int? {
         guard generation >= executed[lane.index].generation else { return nil }
         var passed: Int?
         var empty: Int?
-        var lowest: Int?
         for i in slots(lane) {
             let track = tracks[i]
             guard track.isLive, track.generation >= executed[lane.index].generation else {
@@ -138,14 +136,9 @@ package struct Lanes: ~Copyable {
                 continue
             }
             if track.generation == generation { return i }
-            guard track.generation > committed.generation, track.generation < generation else { continue }
-            if track.appended == 0 {
-                if empty == nil || track.generation < tracks[empty!].generation { empty = i }
-            } else if lowest == nil || track.generation < tracks[lowest!].generation {
-                lowest = i
-            }
+            if track.appended == 0, track.generation > committed.generation, track.generation < generation { empty = i }
         }
-        return passed ?? empty ?? lowest
+        return passed ?? empty
     }
 
     private func lowest(_ lane: ReplicaID) -> Int? {

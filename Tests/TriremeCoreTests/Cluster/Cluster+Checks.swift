@@ -12,7 +12,8 @@ extension Cluster {
             if let known = decided[slot] {
                 if known != entry {
                     fail(
-                        "slot \(slot): \(entry.text(members)) at replica \(i), \(known.text(members)) was decided before")
+                        "slot \(slot): \(entry.text(members)) at replica \(i), \(known.text(members)) was decided before"
+                    )
                 }
                 continue
             }

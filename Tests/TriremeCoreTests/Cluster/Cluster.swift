@@ -123,7 +123,10 @@ final class Cluster {
 
     func seal(_ i: Int, payload: UInt32? = nil) {
         let node = nodes[i]
-        guard node.isUp, !node.core.isForgetful else { return }
+        guard node.isUp, !node.core.isForgetful,
+            node.core.lanes.arriving(
+                node.id, node.generation, node.sealed + 1, committed: node.core.committed[i]) == .next
+        else { return }
         node.sealed += 1
         let checksum = payload ?? UInt32(truncatingIfNeeded: node.sealed &* 2_654_435_761 &+ UInt64(i))
         node.digest = BatchDescriptor.chain(node.digest, checksum: checksum, payloadBytes: 64)

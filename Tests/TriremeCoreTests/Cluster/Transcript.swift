@@ -110,7 +110,8 @@ struct TranscriptRunner {
         case "handover":
             cluster.step(cluster.nodes[which ?? 0], .handOver(to: ReplicaID(number("to") ?? 0)))
         case "status": return status(cluster)
-        case "executed": return [cluster.history.map { "\($0.lane)/\($0.generation):\($0.sequence)" }.joined(separator: " ")]
+        case "executed":
+            return [cluster.history.map { "\($0.lane)/\($0.generation):\($0.sequence)" }.joined(separator: " ")]
         default: return ["unknown command \(words[0])"]
         }
         defer { cluster.trace = [] }
