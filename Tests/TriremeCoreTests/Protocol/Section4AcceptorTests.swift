@@ -1,0 +1,151 @@
+// PROTOCOL §4: possession, promises, votes and runs.
+import Testing
+import TriremeCore
+
+@Suite struct Section4Acceptor {
+    // ◆ A vote implies possession.
+    @Test func votesOnlyForWhatItHolds() {
+        let acceptor = Single()
+        acceptor.append(batch(1, 1))
+        acceptor.propose(b(1, 1), slot: 1, cut(nil, batch(1, 2)))
+        #expect(acceptor.turn().votes == [])
+        acceptor.append(batch(1, 2))
+        #expect(acceptor.turn().votes == [1])
+    }
+    // ◆ Never by comparing positions across generations.
+    @Test func aLaterGenerationIsNoPossessionOfAnEarlierOne() {
+        let acceptor = Single()
+        acceptor.append(batch(1, g2, 1))
+        acceptor.append(batch(1, g2, 2))
+        acceptor.propose(b(1, 1), slot: 1, cut(nil, batch(1, g1, 1)))
+        #expect(acceptor.turn().votes == [])
+    }
+    @Test func whatTheSnapshotReachesIsHeld() {
+        let held = cut(nil, batch(1, g1, 7)).cut
+        let acceptor = Single { $0(.snapshot(3, held)) }
+        acceptor.propose(b(1, 1), slot: 4, first: 4, cut(nil, batch(1, g1, 5)))
+        #expect(acceptor.turn().votes == [4])
+    }
+    // ◆ An acceptor votes for no slot that its snapshot covers.
+    @Test func noVoteForASlotUnderTheSnapshot() {
+        let acceptor = Single { $0(.snapshot(3, Cut())) }
+        for slot in 1...4 { acceptor.propose(b(1, 1), slot: UInt64(slot), .nothing) }
+        #expect(acceptor.turn().votes == [4])
+    }
+    // ◆ The promise answers with every vote, also those not yet durable when the prepare came.
+    @Test func thePromiseCarriesVotesThatWereNotDurableYet() {
+        let acceptor = Single()
+        for slot in 1...3 { acceptor.propose(b(1, 1), slot: UInt64(slot), .nothing) }
+        #expect(acceptor.turn().votes == [1, 2, 3])
+        acceptor.prepare(b(2, 2))
+        acceptor.durable()
+        let answer = acceptor.promise(b(2, 2))
+        #expect(answer.count == 1 && answer[0].1.map(\.slot) == [1, 2, 3])
+        #expect(acceptor.promise(b(2, 2), from: 3)[0].1.map(\.slot) == [3])
+    }
+    // ◆ Per slot the vote of the highest ballot is kept.
+    @Test func theHighestVoteIsKept() {
+        let acceptor = Single()
+        acceptor.propose(b(1, 1), slot: 1, .nothing)
+        acceptor.turn()
+        acceptor.append(batch(2, 1))
+        acceptor.propose(b(2, 2), slot: 1, cut(nil, nil, batch(2, 1)))
+        #expect(acceptor.turn().votes == [1])
+        acceptor.prepare(b(3, 1))
+        acceptor.durable()
+        #expect(acceptor.promise(b(3, 1))[0].1.map(\.ballot) == [b(2, 2)])
+    }
+    // "A vote in b raises the promise to b."
+    @Test func aVoteRaisesThePromise() {
+        let acceptor = Single()
+        acceptor.propose(b(3, 1), slot: 1, .nothing)
+        acceptor.turn()
+        #expect(acceptor.core.promise == b(3, 1))
+        acceptor.prepare(b(2, 2))
+        #expect(acceptor.turn().items == [])
+    }
+    // ◆ Kept proposals below the promise are dropped: data that comes late brings no vote in a lower ballot.
+    @Test func aKeptProposalBelowThePromiseBringsNoVote() {
+        let acceptor = Single()
+        acceptor.propose(b(1, 1), slot: 1, cut(nil, batch(1, 1)))
+        acceptor.turn()
+        acceptor.prepare(b(2, 2))
+        acceptor.turn()
+        acceptor.append(batch(1, 1))
+        #expect(acceptor.turn().votes == [])
+        acceptor.propose(b(1, 1), slot: 2, .nothing)
+        #expect(acceptor.turn().votes == [])
+    }
+    // ◆ A slot known decided in another way is no vote and ends the run.
+    @Test func aSlotLearntDecidedEndsTheRun() {
+        let acceptor = Single()
+        acceptor.propose(b(1, 1), slot: 1, .nothing)
+        acceptor.turn()
+        acceptor.propose(b(1, 1), slot: 3, .nothing)
+        acceptor.send(
+            .entries, from: 1,
+            Packet.bytes {
+                EntriesHeader(first: 1, count: 2).encode(into: &$0)
+                $0.put(Entry.nothing, members: 3)
+                $0.put(Entry.nothing, members: 3)
+            })
+        #expect(acceptor.turn().votes == [3])
+        acceptor.durable()
+        #expect(acceptor.core.takeStatus().votes == VoteRun(ballot: b(1, 1), first: 3, last: 3))
+    }
+    @Test func anAnswerOfManyPartsHasThemAll() {
+        let acceptor = Single(members: 15)
+        for slot in 1...128 { acceptor.propose(b(1, 1), slot: UInt64(slot), .nothing) }
+        for _ in 0..<3 { acceptor.turn() }
+        acceptor.prepare(b(2, 2))
+        acceptor.durable()
+        let answer = acceptor.promise(b(2, 2))
+        #expect(answer.count > 1)
+        #expect(answer.flatMap { $0.1.map(\.slot) } == Array(1...128))
+    }
+    /// All start again with many votes that nobody had noted as decided: they must still be able to answer.
+    @Test func aStartWithManyVotesStillAnswers() {
+        let acceptor = Single(members: 15) { recover in
+            for slot in 1...640 {
+                recover(.item(.vote(slot: UInt64(slot), ballot: b(1, 1), half: .classic, entry: .nothing)))
+            }
+        }
+        acceptor.prepare(b(2, 2))
+        acceptor.durable()
+        #expect(acceptor.promise(b(2, 2)).flatMap { $0.1.map(\.slot) } == Array(1...640))
+    }
+    /// A promise that is carried forward for a snapshot is still reported, and still answered.
+    @Test func aSnapshotDoesNotDelayThePromise() {
+        let acceptor = Single()
+        acceptor.propose(b(1, 1), slot: 1, .nothing)
+        acceptor.turn()
+        acceptor.durable()
+        acceptor.status(from: 1) { $0.votes = VoteRun(ballot: b(1, 1), first: 1, last: 1) }
+        acceptor.turn()
+        #expect(acceptor.core.commitIndex == 1)
+        while acceptor.core.nextExecution() != nil {}
+        acceptor.prepare(b(2, 2))
+        acceptor.durable()
+        acceptor.core.step(.snapshotDurable(slot: 1, cut: Cut()), into: &acceptor.effects)
+        #expect(acceptor.take().items.contains(.promise(b(2, 2))))
+        #expect(acceptor.core.takeStatus().promise == b(2, 2))
+        #expect(acceptor.promise(b(2, 2)).count == 1)
+    }
+    /// A disk that stands still for more than a window of slots: afterwards votes are reported again.
+    @Test func votesAreReportedAgainAfterALongStall() {
+        let acceptor = Single()
+        for slot in 1...1_300 as ClosedRange<UInt64> {
+            acceptor.propose(b(1, 1), slot: slot, .nothing)
+            for member in [1, 2] {
+                acceptor.status(from: member) { $0.votes = VoteRun(ballot: b(1, 1), first: 1, last: slot) }
+            }
+            acceptor.turn()
+            while acceptor.core.nextExecution() != nil {}
+        }
+        acceptor.durable()
+        acceptor.propose(b(1, 1), slot: 1_301, .nothing)
+        acceptor.turn()
+        acceptor.durable()
+        #expect(acceptor.core.takeStatus().votes.last == 1_301)
+    }
+}
