@@ -53,7 +53,9 @@ struct Chaos {
                 if cluster.nodes[i].isUp { cluster.crash(i) } else { cluster.restart(i) }
             }
             if random.below(25) == 0 { for i in 0..<n { cluster.restart(i) } }
-            if random.below(30) == 0 { cluster.takeSnapshot(Int(random.below(UInt64(n))), recycling: false) }
+            if random.below(30) == 0 {
+                cluster.takeSnapshot(Int(random.below(UInt64(n))), recycling: random.below(2) == 0)
+            }
             if random.below(60) == 0 {
                 let i = Int(random.below(UInt64(n)))
                 if cluster.nodes[i].isUp {

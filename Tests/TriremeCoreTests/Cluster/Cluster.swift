@@ -113,10 +113,11 @@ final class Cluster {
             return
         }
         node.snapshot = (executor.slot, executor.cut)
+        let end = node.log.count
         step(node, .snapshotDurable(slot: executor.slot, cut: executor.cut))
         guard recycling else { return }
         makeDurable(i)
-        node.recycle()
+        node.recycle(before: end)
     }
 
     // MARK: Own batches

@@ -87,11 +87,11 @@ final class Node {
         core.finishRecovery(generation: Generation(epoch: 1, counter: starts))
     }
 
-    /// Forgets the records that the snapshot covers, up to the first that it does not (PROTOCOL §8).
-    func recycle() {
+    /// Forgets the records before `end`, where the snapshot was taken, up to the first that it does not cover (PROTOCOL §8).
+    func recycle(before end: Int) {
         guard let snapshot, durable == log.count else { return }
         var covered = 0
-        scan: for record in log {
+        scan: for record in log[..<end] {
             switch record {
             case .batch(let batch): if snapshot.cut[batch.lane.index] < batch.position { break scan }
             case .item(.vote(let slot, _, _, _)), .item(.decidedEntry(let slot, _)), .item(.decided(_, let slot)):

@@ -61,7 +61,9 @@ struct TranscriptRunner {
     mutating func run(_ line: String) -> [String] {
         var words = line.split(separator: " ").map(String.init)
         let isQuiet = words.last == "quiet"
-        if isQuiet { words.removeLast() }
+        // `quiet`: without a trace; `brief`: without statuses.
+        let isBrief = words.last == "brief"
+        if isQuiet || isBrief { words.removeLast() }
         var options: [String: String] = [:]
         var plain: [String] = []
         for word in words.dropFirst() {
@@ -109,13 +111,22 @@ struct TranscriptRunner {
         case "snapshot": cluster.takeSnapshot(which ?? 0)
         case "handover":
             cluster.step(cluster.nodes[which ?? 0], .handOver(to: ReplicaID(number("to") ?? 0)))
+        case "name":
+            // A hand-over of the present ballot to this successor, as if its sequencer had sent it.
+            let ballot = cluster.nodes[which ?? 0].core.currentBallot
+            let handOver = HandOver(ballot: ballot, successor: ReplicaID(which ?? 0))
+            cluster.deliver(
+                Packet(
+                    kind: .handOver, from: ballot.owner, to: ReplicaID(which ?? 0),
+                    body: Packet.bytes { handOver.encode(into: &$0) }, text: "hands over"))
         case "status": return status(cluster)
         case "executed":
             return [cluster.history.map { "\($0.lane)/\($0.generation):\($0.sequence)" }.joined(separator: " ")]
         default: return ["unknown command \(words[0])"]
         }
         defer { cluster.trace = [] }
-        return (isQuiet ? [] : cluster.trace) + (cluster.violation.map { ["VIOLATION \($0)"] } ?? [])
+        return (isQuiet ? [] : cluster.trace.filter { !isBrief || !$0.contains(": status ") })
+            + (cluster.violation.map { ["VIOLATION \($0)"] } ?? [])
     }
 
     private func milliseconds(_ word: String?) -> Int {
