@@ -29,9 +29,13 @@ redis_load() {
 
 # Load until the stop file is there. A run that failed is noted: only those against a killed replica may.
 endless_load() {
+    local run=
+    trap 'kill $run 2>/dev/null; exit' TERM
     while [ ! -e "$WORK/stop" ]; do
-        timeout 120 redis-benchmark -p "$1" -t set,incr -n 20000 -P 16 -c 10 -r 100000 -q >>"$WORK/load-$1.log" 2>&1 \
-            || echo "$SECONDS" >>"$WORK/failed-$1"
+        # redis-benchmark 7.0 waits for ever where nobody listens.
+        timeout 40 redis-benchmark -p "$1" -t set,incr -n 20000 -P 16 -c 10 -r 100000 -q >>"$WORK/load-$1.log" 2>&1 &
+        run=$!
+        wait "$run" || echo "$SECONDS" >>"$WORK/failed-$1"
         sleep 0.05
     done
 }
@@ -47,7 +51,12 @@ start_loads() {
 }
 stop_loads() {
     touch "$WORK/stop"
+    eventually 60 loads_have_ended || die "redis-benchmark still waits for replies after a minute"
     for pid in "${LOADS[@]}"; do wait "$pid" || true; done
+}
+loads_have_ended() {
+    local pid
+    for pid in "${LOADS[@]}"; do ! kill -0 "$pid" 2>/dev/null || return 1; done
 }
 ask_client() {
     echo "$*" >&"${WRITES[1]}"
