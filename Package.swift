@@ -19,7 +19,7 @@ let package = Package(
         .target(name: "CTrireme"),
         .target(name: "TriremeCore", swiftSettings: settings),
         .testTarget(
-            name: "TriremeCoreTests", dependencies: ["TriremeCore"],
+            name: "TriremeCoreTests", dependencies: ["TriremeCore"], exclude: ["README.md"],
             resources: [.copy("Transcripts")], swiftSettings: settings),
         .target(name: "TriremeStorage", dependencies: ["CTrireme", "TriremeCore"], swiftSettings: settings),
         .target(name: "TriremeTransport", dependencies: ["CTrireme", "TriremeCore"], swiftSettings: settings),

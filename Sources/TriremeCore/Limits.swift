@@ -28,7 +28,9 @@ package enum Limits {
     /// Slots above its own commit index that an acceptor votes for: four pipelines, so that it need not wait for news of
     /// decisions; few enough that the votes of a promise fit into 255 datagrams at fifteen members.
     package static let votesAheadSlots = 128
-    /// Generations of one lane that a replica holds batches of. An owner that restarts more often than this within
-    /// the undecided part of the order waits until its older generations are decided or abandoned.
-    package static let generationsPerLane = 4
+    /// Generations of one lane that a replica holds batches of: those above its last snapshot, since a start reads and executes
+    /// them again; one that has gone through ``generationsBeforeSnapshot`` of them takes a new one. An owner that
+    /// restarts more often meanwhile waits until older generations are decided or abandoned.
+    package static let generationsPerLane = 16
+    package static let generationsBeforeSnapshot = 4
 }

@@ -24,6 +24,7 @@ extension Replica {
     /// the core. Returns whether it was taken.
     package mutating func recover(_ batch: BatchDescriptor) -> Bool {
         let committed = committed[batch.lane.index]
+        if batch.sequence == 1 { lanes.makeRoom(batch.lane, batch.generation, committed: committed) }
         guard
             lanes.arriving(batch.lane, batch.generation, batch.sequence, committed: committed) == .next
                 || isRecoverable(batch)
@@ -34,8 +35,7 @@ extension Replica {
 
     /// During recovery a lane may be longer than its span: it was decided as it grew.
     private func isRecoverable(_ batch: BatchDescriptor) -> Bool {
-        // Of more generations than there is room for, the latest count.
-        guard let track = lanes.track(batch.lane, batch.generation) else { return batch.sequence == 1 }
+        guard let track = lanes.track(batch.lane, batch.generation) else { return false }
         return batch.sequence == track.appended + 1
     }
 
@@ -45,6 +45,9 @@ extension Replica {
             promise = max(promise, ballot)
         case .vote(let slot, let ballot, let half, let entry):
             promise = max(promise, ballot)
+            // Votes lie in the log in the order of their ballots.
+            votingBallot = ballot
+            nextVote = slot + 1
             guard slot > snapshotSlot else { return }
             highestVoted = max(highestVoted, slot)
             votes[slot] = VoteRecord(slot: slot, ballot: ballot, half: half, entry: entry, index: 0)

@@ -26,6 +26,7 @@ extension Replica {
         status.promise = promiseIndex <= durable ? promise : .none
         status.highestVoted = highestVoted
         status.commitIndex = commitIndex
+        status.executedSlot = executor.slot
         status.oldestEntry = oldestEntry
         status.sentSequence = sentSequence
         status.waitedForData = waitedForData
@@ -33,6 +34,7 @@ extension Replica {
             status.votes = VoteRun(ballot: votingBallot, first: runFirst, last: runDurable)
         }
         if isForgetful { status.flags.insert(.observes) }
+        if isStranded { status.flags.insert(.stranded) }
         if suspectedAt != nil {
             status.flags.insert(.suspects)
             status.suspected = currentBallot
@@ -66,6 +68,12 @@ extension Replica {
         lanes.want(lane, generation, sequence, committed: committed[lane.index])
     }
 
+    /// Execution waits for batches of this generation.
+    package mutating func noteNeeded(_ lane: ReplicaID, _ generation: Generation, through sequence: UInt64) {
+        lanes.openForExecution(lane, generation, committed: committed[lane.index])
+        noteWanted(lane, generation, sequence)
+    }
+
     /// What another member last said of itself.
     package func status(of member: ReplicaID) -> Status { peers[member.index].status }
     package func heardAt(_ member: ReplicaID) -> UInt64 { peers[member.index].heardAt }
@@ -75,7 +83,10 @@ extension Replica {
         let slot = executor.slot + 1
         let commitIndex = commitIndex
         let step = executor.pull { slot <= commitIndex ? history.entry(slot) : nil }
-        if case .endOfSlot = step { lanes.executed(executor.cut) }
+        if case .endOfSlot(let slot) = step {
+            lanes.executed(executor.cut)
+            if let entry = history.entry(slot), entry.kind == .cut { compare(entry.cut, slot) }
+        }
         return step
     }
 }

@@ -44,6 +44,9 @@ package struct Replica: ~Copyable {
     var me: ReplicaID { configuration.me }
     var timing: Timing { configuration.timing }
 
+    /// Whether the log has room for votes, promises and notes; the engine sets it. An acceptor may always wait (PROTOCOL §12).
+    package var logHasRoom = true
+
     // Time and chance.
     package internal(set) var now: UInt64 = 0
     var wallClock: UInt64 = 0
@@ -84,7 +87,9 @@ package struct Replica: ~Copyable {
     var notedAt: UInt64 = 0
     var fetch = Retry()
     /// Set while nobody has the entries that this replica lacks any more (PROTOCOL §8).
-    package internal(set) var isStranded = false
+    package var isStranded: Bool { lacksEntries || lacksBatches }
+    var lacksEntries = false
+    var lacksBatches = false
 
     // Snapshot.
     package internal(set) var snapshotSlot: UInt64 = 0
@@ -225,8 +230,12 @@ package struct Replica: ~Copyable {
         snapshotSlot = slot
         snapshotCut = cut
         for lane in 0..<members { lanes.rebase(ReplicaID(lane), to: cut[lane], committed: committed[lane]) }
-        // The segments that hold the promise may go now: it is carried forward first (PROTOCOL §8 ◆). It binds since its
-        // first record; this one is a copy, and what waits for the first does not wait for the copy.
+        // The segments that hold the promise may go now: it is carried forward first (PROTOCOL §8 ◆).
+        carryPromise(into: &effects)
+    }
+    /// Appends the promise again, so that its earlier record may go. It binds since its first record; this one is a copy, and
+    /// what waits for the first does not wait for the copy.
+    package mutating func carryPromise(into effects: inout Effects) {
         if !promise.isNone { _ = append(.promise(promise), into: &effects) }
     }
 }

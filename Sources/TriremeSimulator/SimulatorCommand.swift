@@ -26,7 +26,7 @@ package struct SimulationSummary: Sendable {
             "elections \(s.elections), crashes \(s.crashes) (of all \(s.crashesOfAll), while starting \(s.refusedStarts)), "
                 + "torn writes \(s.tornWrites), partitions \(s.partitions)",
             "repairs \(s.repairs), catch-ups \(s.catchUps), snapshots \(s.snapshots), restored \(s.restores), "
-                + "stranded \(s.stranded)",
+                + "stranded \(s.stranded), ended so \(s.hopeless)",
         ]
     }
 }
@@ -43,6 +43,7 @@ extension Situations {
         restores += other.restores
         catchUps += other.catchUps
         stranded += other.stranded
+        hopeless += other.hopeless
         partitions += other.partitions
         batches += other.batches
         executed += other.executed

@@ -33,6 +33,8 @@ package enum Arriving: Equatable, Sendable {
 package struct Lanes: ~Copyable {
     /// Sequences of one track that lie above the committed cut: the most that a lane may be undecided.
     package static let span: UInt64 = 4_096
+    /// One more than may be undecided: the generation that execution needs next finds a place whatever else came before it.
+    package static let tracksPerLane = Limits.generationsPerLane + 1
     private let members: Int
     private let tracks: UnsafeMutablePointer<LaneTrack>
     private let digests: UnsafeMutablePointer<UInt64>
@@ -40,14 +42,16 @@ package struct Lanes: ~Copyable {
     private let count: Int
     /// Per lane, how far execution has come: lower generations are of no more use.
     private var executed = InlineArray<16, Position>(repeating: .empty)
+    /// What tracks that were given up had reached: a reported position never falls.
+    private var receivedFloor = InlineArray<16, Position>(repeating: .empty)
+    private var durableFloor = InlineArray<16, Position>(repeating: .empty)
 
     init(members: Int) {
         self.members = members
-        count = members * Limits.generationsPerLane
+        count = members * Self.tracksPerLane
         digests = .allocate(capacity: count * Int(Self.span))
         indexes = .allocate(capacity: count * Int(Self.span))
-        digests.initialize(repeating: 0, count: count * Int(Self.span))
-        indexes.initialize(repeating: 0, count: count * Int(Self.span))
+        // Cells are read only where an append has written them, so that tracks without use take no memory.
         tracks = .allocate(capacity: count)
         for i in 0..<count {
             (tracks + i).initialize(
@@ -61,8 +65,8 @@ package struct Lanes: ~Copyable {
     }
 
     private func slots(_ lane: ReplicaID) -> Range<Int> {
-        let first = lane.index * Limits.generationsPerLane
-        return first..<first + Limits.generationsPerLane
+        let first = lane.index * Self.tracksPerLane
+        return first..<first + Self.tracksPerLane
     }
     private func find(_ lane: ReplicaID, _ generation: Generation) -> Int? {
         for i in slots(lane) where tracks[i].isLive && tracks[i].generation == generation { return i }
@@ -90,14 +94,19 @@ package struct Lanes: ~Copyable {
 
     /// The highest contiguous position received, as the status reports it (PROTOCOL §3.3).
     package func received(_ lane: ReplicaID) -> Position {
-        guard let i = newest(lane) else { return .empty }
-        return Position(tracks[i].generation, tracks[i].appended, digest: digest(i, at: tracks[i].appended))
+        guard let i = newest(lane) else { return receivedFloor[lane.index] }
+        return max(position(lastOf: i), receivedFloor[lane.index])
+    }
+    private func position(lastOf i: Int) -> Position {
+        Position(tracks[i].generation, tracks[i].appended, digest: digest(i, at: tracks[i].appended))
+    }
+    private func position(durableOf i: Int) -> Position {
+        Position(tracks[i].generation, tracks[i].durable, digest: digest(i, at: tracks[i].durable))
     }
     package func durable(_ lane: ReplicaID) -> Position {
-        var best = Position.empty
+        var best = durableFloor[lane.index]
         for i in slots(lane) where tracks[i].isLive && tracks[i].durable > 0 {
-            let position = Position(tracks[i].generation, tracks[i].durable, digest: digest(i, at: tracks[i].durable))
-            if best < position { best = position }
+            best = max(best, position(durableOf: i))
         }
         return best
     }
@@ -127,30 +136,57 @@ package struct Lanes: ~Copyable {
     /// earlier generation of which nothing is held and nothing decided, whose batches may be nowhere any more.
     private func place(_ lane: ReplicaID, _ generation: Generation, committed: Position) -> Int? {
         guard generation >= executed[lane.index].generation else { return nil }
+        if let i = find(lane, generation) { return i }
         var passed: Int?
         var empty: Int?
-        for i in slots(lane) {
+        for i in slots(lane).dropLast() {
             let track = tracks[i]
-            guard track.isLive, track.generation >= executed[lane.index].generation else {
-                passed = i
-                continue
-            }
-            if track.generation == generation { return i }
+            if !track.isLive { return i }
+            if track.generation < executed[lane.index].generation { passed = i }
             if track.appended == 0, track.generation > committed.generation, track.generation < generation { empty = i }
         }
         return passed ?? empty
     }
 
-    private func lowest(_ lane: ReplicaID) -> Int? {
-        slots(lane).min { tracks[$0].generation < tracks[$1].generation }
+    /// Execution needs the batches of a generation, and of no lower one any more.
+    mutating func openForExecution(_ lane: ReplicaID, _ generation: Generation, committed: Position) {
+        if open(lane, generation, committed: committed) == nil { openReserve(lane, generation) }
+    }
+    private mutating func openReserve(_ lane: ReplicaID, _ generation: Generation) {
+        let i = slots(lane).upperBound - 1
+        if !tracks[i].isLive || tracks[i].generation < generation { begin(i, lane, generation) }
+    }
+
+    /// Recovery only: a generation that the log holds had a place when it was begun. If there is none now, the lowest one
+    /// held had been passed by what was then known; or it is lower still, and execution had asked for it.
+    mutating func makeRoom(_ lane: ReplicaID, _ generation: Generation, committed: Position) {
+        guard generation >= executed[lane.index].generation, place(lane, generation, committed: committed) == nil else {
+            return
+        }
+        var lowest = slots(lane).lowerBound
+        for i in slots(lane).dropLast() where tracks[i].generation < tracks[lowest].generation { lowest = i }
+        if generation < tracks[lowest].generation { openReserve(lane, generation) } else { giveUp(lowest, lane) }
+    }
+
+    private mutating func giveUp(_ i: Int, _ lane: ReplicaID) {
+        if tracks[i].isLive, tracks[i].appended > 0 {
+            receivedFloor[lane.index] = max(receivedFloor[lane.index], position(lastOf: i))
+        }
+        if tracks[i].isLive, tracks[i].durable > 0 {
+            durableFloor[lane.index] = max(durableFloor[lane.index], position(durableOf: i))
+        }
+        tracks[i].isLive = false
     }
 
     /// Opens the track of a generation, if there is a place.
-    private mutating func open(
-        _ lane: ReplicaID, _ generation: Generation, committed: Position, force: Bool = false
-    ) -> Int? {
+    private mutating func open(_ lane: ReplicaID, _ generation: Generation, committed: Position) -> Int? {
         if let i = find(lane, generation) { return i }
-        guard let i = place(lane, generation, committed: committed) ?? (force ? lowest(lane) : nil) else { return nil }
+        guard let i = place(lane, generation, committed: committed) else { return nil }
+        begin(i, lane, generation)
+        return i
+    }
+    private mutating func begin(_ i: Int, _ lane: ReplicaID, _ generation: Generation) {
+        giveUp(i, lane)
         tracks[i].generation = generation
         tracks[i].isLive = true
         tracks[i].base = 0
@@ -158,7 +194,6 @@ package struct Lanes: ~Copyable {
         tracks[i].durable = 0
         tracks[i].wanted = 0
         tracks[i].digests[0] = 0
-        return i
     }
 
     package func arriving(_ lane: ReplicaID, _ generation: Generation, _ sequence: UInt64, committed: Position)
@@ -177,10 +212,11 @@ package struct Lanes: ~Copyable {
         return sequence == tracks[i].appended + 1 ? .next : .early
     }
 
-    /// Notes a batch that was appended to this replica's log. It must be the next of its generation; its generation gets a
-    /// place whatever the others are, since the log holds it already.
+    /// Notes a batch that was appended to this replica's log. It must be the next of its generation.
     mutating func append(_ batch: BatchDescriptor, index: LogIndex, committed: Position) {
-        let i = open(batch.lane, batch.generation, committed: committed, force: true)!
+        guard let i = open(batch.lane, batch.generation, committed: committed) else {
+            preconditionFailure("a batch was appended to a generation that is not open")
+        }
         precondition(batch.sequence == tracks[i].appended + 1, "a batch was appended out of order")
         tracks[i].appended = batch.sequence
         tracks[i].wanted = max(tracks[i].wanted, batch.sequence)

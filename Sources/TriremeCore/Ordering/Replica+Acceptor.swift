@@ -9,6 +9,7 @@ extension Replica {
             return
         }
         if prepare.ballot > promise {
+            guard logHasRoom else { return }
             saw(prepare.ballot)
             makePromise(prepare.ballot, into: &effects)
             // It has just shown that it lives: it gets the time that a sequencer gets.
@@ -106,7 +107,7 @@ extension Replica {
 
     /// Votes for the proposals of the voting ballot, in slot order, as far as this log holds what they cover.
     mutating func vote(into effects: inout Effects) {
-        guard !isForgetful else { return }
+        guard !isForgetful, logHasRoom else { return }
         for _ in 0..<64 {
             let slot = nextVote
             guard votingBallot >= promise, slot <= commitIndex + UInt64(Limits.votesAheadSlots) else { return }
@@ -135,9 +136,7 @@ extension Replica {
                     }
                     return
                 case .conflicting(let lane):
-                    fatal =
-                        "slot \(slot) covers a batch of lane \(lane) with another content than this log holds under "
-                        + "that name: two processes acted under one identity; stop both and replace that member"
+                    fatal = conflict(slot, lane: lane)
                     return
                 }
             }

@@ -134,7 +134,7 @@ extension Replica {
 
     /// Takes a ballot above all that were seen: its own promise first, durably, and only then the prepare (◆).
     mutating func takeBallot(into effects: inout Effects) {
-        guard !isForgetful else { return }
+        guard !isForgetful, logHasRoom else { return }
         let last = max(currentBallot.round, promise.round)
         guard last < .max else { return }
         let round = last + 1

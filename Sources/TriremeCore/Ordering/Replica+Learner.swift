@@ -77,12 +77,30 @@ extension Replica {
         if entry.kind == .cut {
             committed.join(entry.cut)
             want(entry.cut)
+            compare(entry.cut, slot)
         }
         lastCommitAt = now
         pendingSince = nil
         fetch.progressed(now: now)
         failures = 0
         statusDue(in: timing.coalesceNanoseconds)
+    }
+
+    /// One position, two digests: this log holds another content under a name that was decided (PROTOCOL §2 ◆). Asked when
+    /// a slot is decided, and again when it was executed, for batches that came between.
+    mutating func compare(_ cut: Cut, _ slot: UInt64) {
+        for lane in 0..<members where snapshotCut[lane] < cut[lane] {
+            let position = cut[lane]
+            guard let held = lanes.position(ReplicaID(lane), position.generation, position.sequence),
+                held.digest != position.digest
+            else { continue }
+            fatal = conflict(slot, lane: lane)
+        }
+    }
+
+    func conflict(_ slot: UInt64, lane: Int) -> String {
+        "slot \(slot) covers a batch of lane \(lane) with another content than this log holds under that name: two processes "
+            + "acted under one identity; stop both and replace that member"
     }
 
     /// Notes in the log, lazily, that slots are decided, with the entries where this replica's votes differ
@@ -92,7 +110,7 @@ extension Replica {
             notedAt = now
             return
         }
-        guard commitIndex - noted >= 64 || now - notedAt >= timing.decidedNoteNanoseconds else { return }
+        guard logHasRoom, commitIndex - noted >= 64 || now - notedAt >= timing.decidedNoteNanoseconds else { return }
         let first = noted + 1
         let last = min(commitIndex, noted + 64)
         for slot in first...last {
@@ -139,6 +157,7 @@ extension Replica {
     /// Asks for what is missing: a holder of decided entries, or the sequencer (PROTOCOL §3.4).
     mutating func ask(into effects: inout Effects) {
         guard let gap = missing() else {
+            lacksEntries = false
             fetch.stop()
             return
         }
@@ -159,7 +178,7 @@ extension Replica {
             ahead = true
             if status.oldestEntry <= slot { candidates.insert(ReplicaID(member)) }
         }
-        isStranded = ahead && candidates.bits == 0
+        lacksEntries = ahead && candidates.bits == 0
         if !ahead {
             if currentBallot.owner != me, fetch.attempts % 2 == 0 { return currentBallot.owner }
             for member in 0..<members where member != me.index && peers[member].votes.contains(slot) {
@@ -181,11 +200,14 @@ extension Replica {
         var ahead = false
         for member in 0..<members where member != me.index {
             let status = peers[member].status
-            guard status.commitIndex >= slot else { continue }
-            if status.oldestEntry <= slot { return }
+            guard status.executedSlot >= slot else { continue }
+            if status.oldestEntry <= slot {
+                lacksBatches = false
+                return
+            }
             ahead = true
         }
-        if ahead { isStranded = true }
+        lacksBatches = ahead
     }
 
     /// Batches of slots below `slot` may have left this replica's log.

@@ -45,6 +45,8 @@ package struct Status: Sendable {
         package static let suspects = Flags(rawValue: 2)
         /// The sender neither votes nor promises: it is forgetful or an observer (PROTOCOL §9).
         package static let observes = Flags(rawValue: 4)
+        /// Nobody has any more what the sender lacks (PROTOCOL §8).
+        package static let stranded = Flags(rawValue: 8)
     }
     package var number = StatusNumber.none
     package var epoch: UInt32 = 0
@@ -54,6 +56,8 @@ package struct Status: Sendable {
     /// The highest slot ever voted for, in any ballot and half.
     package var highestVoted: UInt64 = 0
     package var commitIndex: UInt64 = 0
+    /// The last slot that the sender executed whole: up to there it has had every batch.
+    package var executedSlot: UInt64 = 0
     /// The lowest slot whose decided entry the sender can still give.
     package var oldestEntry: UInt64 = 0
     /// The highest sequence that the sender sent on its own lane, in its present generation.
@@ -87,6 +91,7 @@ package struct Status: Sendable {
         w.put(votes.last)
         w.put(highestVoted)
         w.put(commitIndex)
+        w.put(executedSlot)
         w.put(oldestEntry)
         w.put(sentSequence)
         w.put(waitedForData)
@@ -114,6 +119,7 @@ package struct Status: Sendable {
         s.votes = VoteRun(ballot: r.takeBallot(members: members), first: r.take(), last: r.take())
         s.highestVoted = r.take()
         s.commitIndex = r.take()
+        s.executedSlot = r.take()
         s.oldestEntry = r.take()
         s.sentSequence = r.take()
         s.waitedForData = r.take()

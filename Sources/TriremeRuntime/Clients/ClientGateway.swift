@@ -80,7 +80,7 @@ package final class ClientGateway: Gateway, ReplySink, @unchecked Sendable {
                 pendingSince = nil
                 return submission
             }
-            if ports[index].isPending { anyPending = true }
+            if ports[index].look() { anyPending = true }
         }
         pendingSince = anyPending ? pendingSince ?? now : nil
         return nil
@@ -90,7 +90,7 @@ package final class ClientGateway: Gateway, ReplySink, @unchecked Sendable {
 
     /// Whether a client has put something in that no poll has seen: asked before the reactor sleeps.
     package var hasWork: Bool {
-        for port in ports where port.isPending { return true }
+        for port in ports where port.hasNewWork { return true }
         return false
     }
 

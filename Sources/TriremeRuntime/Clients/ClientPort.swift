@@ -39,6 +39,7 @@ package final class ClientPort: @unchecked Sendable {
 
     // The reactor's own.
     @exclusivity(unchecked) var sealedUse: UInt64 = 0
+    @exclusivity(unchecked) private var seenUse: UInt64 = 0
     @exclusivity(unchecked) var lent: UInt64 = 0
     /// Replies that found the ring full, at most as many as commands may be unanswered.
     @exclusivity(unchecked) var overflow: [UInt8] = []
@@ -95,7 +96,8 @@ package final class ClientPort: @unchecked Sendable {
             if trm_cas_u64(word(buffer), &expected, OpenWord.pack(length: length + footprint, count: count + 1)) {
                 length += footprint
                 count += 1
-                wake()
+                // Of a buffer that it has seen the reactor knows when to take it; a full one is told of when it is closed.
+                if count == 1 { wake() }
                 return true
             }
             // The reactor sealed it meanwhile: the command goes into the next buffer.
@@ -174,12 +176,23 @@ package final class ClientPort: @unchecked Sendable {
         return submission(buffer, found)
     }
 
-    /// Whether anything waits to be sealed.
-    var isPending: Bool {
+    /// Whether anything waits to be sealed; an open buffer in which something lies counts as seen from here on.
+    func look() -> Bool {
+        let use = openUse
+        seenUse = use
+        return use != 0 || trm_spsc_count(full) > 0
+    }
+    /// Whether anything waits that no ``look()`` has seen.
+    var hasNewWork: Bool {
         if trm_spsc_count(full) > 0 { return true }
+        let use = openUse
+        return use != 0 && use != seenUse
+    }
+    /// The use of the open buffer if anything lies in it, else 0.
+    private var openUse: UInt64 {
         let use = trm_load_acquire_u64(current)
-        guard use != 0, use != sealedUse else { return false }
-        return OpenWord.count(trm_load_acquire_u64(word(UInt32(use & 0xFFFF_FFFF) - 1))) > 0
+        guard use != 0, use != sealedUse else { return 0 }
+        return OpenWord.count(trm_load_acquire_u64(word(UInt32(use & 0xFFFF_FFFF) - 1))) > 0 ? use : 0
     }
 
     private func submission(_ buffer: UInt32, _ word: UInt64) -> Submission {

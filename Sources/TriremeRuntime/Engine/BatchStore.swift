@@ -20,16 +20,14 @@ struct BatchStore: ~Copyable {
         var cells: UnsafeMutablePointer<StoredBatch>?
         var first: UInt64 = 1
         var last: UInt64 = 0
+        /// The last slot that executed one of its batches.
+        var lastSlot: UInt64 = 0
     }
     let capacity: UInt64
     private let members: Int
     private let tracks: UnsafeMutablePointer<Track>
-    private static var empty: StoredBatch {
-        StoredBatch(
-            batch: BatchDescriptor(
-                lane: ReplicaID(0), generation: .zero, sequence: 0, payloadBytes: 0, payloadChecksum: 0, count: 0,
-                stride: 0, digest: 0), offset: 0, buffer: nil, sealedAt: 0)
-    }
+    /// Batches of slots up to this one may have lost their ring: nobody can have them from here.
+    private let forgottenSlot: UnsafeMutablePointer<UInt64>
 
     /// - Parameter capacity: batches remembered per lane and generation, a power of two. A generation takes its ring when its
     ///   first batch comes, which is when a member has started: never on the hot path.
@@ -37,25 +35,46 @@ struct BatchStore: ~Copyable {
         precondition(capacity.nonzeroBitCount == 1)
         self.capacity = UInt64(capacity)
         self.members = members
-        tracks = .allocate(capacity: members * Limits.generationsPerLane)
-        tracks.initialize(repeating: Track(), count: members * Limits.generationsPerLane)
+        forgottenSlot = .allocate(capacity: 1)
+        forgottenSlot.initialize(to: 0)
+        tracks = .allocate(capacity: members * Lanes.tracksPerLane)
+        tracks.initialize(repeating: Track(), count: members * Lanes.tracksPerLane)
     }
     deinit {
-        for i in 0..<members * Limits.generationsPerLane { tracks[i].cells?.deallocate() }
+        for i in 0..<members * Lanes.tracksPerLane { tracks[i].cells?.deallocate() }
         tracks.deallocate()
+        forgottenSlot.deallocate()
+    }
+    var forgotten: UInt64 { forgottenSlot.pointee }
+    func executed(_ lane: ReplicaID, _ generation: Generation, slot: UInt64) {
+        find(lane, generation)?.pointee.lastSlot = slot
+    }
+    /// Most generations of a lane that `cut` has not passed.
+    func mostGenerations(above cut: Cut) -> Int {
+        var most = 0
+        for lane in 0..<members {
+            var count = 0
+            for i in slots(ReplicaID(lane)) where tracks[i].cells != nil && tracks[i].generation >= cut[lane].generation
+            {
+                count += 1
+            }
+            most = max(most, count)
+        }
+        return most
     }
 
     private func slots(_ lane: ReplicaID) -> Range<Int> {
-        lane.index * Limits.generationsPerLane..<(lane.index + 1) * Limits.generationsPerLane
+        lane.index * Lanes.tracksPerLane..<(lane.index + 1) * Lanes.tracksPerLane
     }
     private func find(_ lane: ReplicaID, _ generation: Generation) -> UnsafeMutablePointer<Track>? {
         for i in slots(lane) where tracks[i].cells != nil && tracks[i].generation == generation { return tracks + i }
         return nil
     }
 
-    func insert(_ stored: StoredBatch) {
+    /// - Parameter lanes: has the batch already; generations that it holds keep their rings.
+    func insert(_ stored: StoredBatch, lanes: borrowing Lanes) {
         let batch = stored.batch
-        let track = find(batch.lane, batch.generation) ?? open(batch.lane, batch.generation)
+        let track = find(batch.lane, batch.generation) ?? open(batch.lane, batch.generation, lanes)
         if track.pointee.last == 0 { track.pointee.first = batch.sequence }
         track.pointee.cells![Int(batch.sequence & (capacity - 1))] = stored
         track.pointee.last = batch.sequence
@@ -64,26 +83,38 @@ struct BatchStore: ~Copyable {
         }
     }
 
-    /// A new generation takes a free ring, or that of the lowest generation: the core opened it, so that one is passed.
-    private func open(_ lane: ReplicaID, _ generation: Generation) -> UnsafeMutablePointer<Track> {
-        var victim = slots(lane).lowerBound
+    /// A new generation takes a free ring, or that of the lowest generation that the core holds no more.
+    private func open(
+        _ lane: ReplicaID, _ generation: Generation, _ lanes: borrowing Lanes
+    ) -> UnsafeMutablePointer<Track> {
+        var victim: Int?
         for i in slots(lane) {
             if tracks[i].cells == nil {
                 victim = i
                 break
             }
-            if tracks[i].generation < tracks[victim].generation { victim = i }
+            if lanes.track(lane, tracks[i].generation) == nil,
+                victim == nil || tracks[i].generation < tracks[victim!].generation
+            {
+                victim = i
+            }
         }
-        let track = tracks + victim
+        let track = tracks + victim!
         if track.pointee.cells == nil {
-            let cells = UnsafeMutablePointer<StoredBatch>.allocate(capacity: Int(capacity))
-            cells.initialize(repeating: Self.empty, count: Int(capacity))
-            track.pointee.cells = cells
+            // Cells are read only from `first` to `last`; the others take no memory.
+            track.pointee.cells = .allocate(capacity: Int(capacity))
         }
         track.pointee.generation = generation
         track.pointee.first = 1
         track.pointee.last = 0
+        forgottenSlot.pointee = max(forgottenSlot.pointee, track.pointee.lastSlot)
+        track.pointee.lastSlot = 0
         return track
+    }
+
+    /// Whether a batch of this generation can be remembered at no other's cost.
+    func hasRing(_ lane: ReplicaID, _ generation: Generation) -> Bool {
+        find(lane, generation) != nil || slots(lane).contains { tracks[$0].cells == nil }
     }
 
     /// The batch, if its place is known.

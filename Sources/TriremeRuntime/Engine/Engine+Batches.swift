@@ -33,7 +33,7 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
         hasMoreToSeal = maySeal
     }
 
-    var maySeal: Bool { !core.isForgetful && windowIsOpen && log.canAppend(settings.batchBytes) && laneIsOpen }
+    package var maySeal: Bool { !core.isForgetful && windowIsOpen && log.canAppend(settings.batchBytes) && laneIsOpen }
 
     /// Whether the lane takes one more own batch: after many restarts older generations are decided first
     /// (`Limits.generationsPerLane`), and the undecided part is bounded (PROTOCOL §3.5).
@@ -70,8 +70,10 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
         pool.hold(buffer, [.write, .execution])
         if pool.kind(buffer) == .receive { waiting[batch.lane.index] += 1 }
         _ = log.append(batch, frame: pool.frame(buffer), buffer: buffer)
-        store.insert(StoredBatch(batch: batch, offset: log.lastOffset, buffer: buffer, sealedAt: now))
+        let offset = log.lastOffset
         step(.appended(batch))
+        store.insert(StoredBatch(batch: batch, offset: offset, buffer: buffer, sealedAt: now), lanes: core.lanes)
+        if store.forgotten >= core.oldestEntry { core.released(below: store.forgotten + 1) }
     }
 
     /// A verified batch arrived, its buffer belongs to the engine.
@@ -83,9 +85,9 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
             : core.lanes.arriving(
                 batch.lane, batch.generation, batch.sequence, committed: core.committed[batch.lane.index])
         switch verdict {
-        case .next where log.canAppend(settings.batchBytes) && admits(batch.lane, batch.generation, batch.sequence):
+        case .next where admits(batch.lane, batch.generation, batch.sequence):
             guard accept(batch, buffer: buffer) else { return }
-            takeEarly(after: batch)
+            takeEarly(batch.lane, batch.generation, from: batch.sequence + 1)
         case .next, .refused:
             counters.refusedBatches += 1
             giveBack(buffer)
@@ -96,10 +98,14 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
         }
     }
 
-    /// Whether a lane's next batch may take a buffer now. One that execution waits for always may.
+    /// Whether a lane's next batch may take a buffer and room in the log now. One that execution waits for may even where
+    /// others may not: only by executing it anything becomes free. While the network's reserve is low a lane keeps one batch
+    /// at most: repair comes through the reserve, and a backlog of one lane would take what another one's has to come through.
     func admits(_ lane: ReplicaID, _ generation: Generation, _ sequence: UInt64) -> Bool {
-        waiting[lane.index] < settings.laneShare || isAwaited(lane, generation, sequence)
+        if isAwaited(lane, generation, sequence) { return log.canAppendAwaited(settings.batchBytes) }
+        return waiting[lane.index] < waitingLimit && log.canAppend(settings.batchBytes)
     }
+    var waitingLimit: Int { network.wantsBuffers ? 1 : settings.laneShare }
     func isAwaited(_ lane: ReplicaID, _ generation: Generation, _ sequence: UInt64) -> Bool {
         cursor.isActive && cursor.lane == lane && cursor.generation == generation && cursor.next <= sequence
             && sequence <= min(cursor.last, cursor.next + 7)
@@ -144,16 +150,36 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
         core.noteWanted(batch.lane, batch.generation, batch.sequence)
     }
 
-    /// Those that waited for this batch follow it.
-    private mutating func takeEarly(after batch: BatchDescriptor) {
-        var sequence = batch.sequence + 1
-        while early.holds(batch.lane, batch.generation, sequence), log.canAppend(settings.batchBytes),
-            admits(batch.lane, batch.generation, sequence)
-        {
-            let cell = early.cell(batch.lane, sequence)
+    /// Those that waited for the batch before `first` follow it, as far as there is room.
+    private mutating func takeEarly(_ lane: ReplicaID, _ generation: Generation, from first: UInt64) {
+        var sequence = first
+        while early.holds(lane, generation, sequence) {
+            guard admits(lane, generation, sequence) else {
+                earlyWaits = true
+                return
+            }
+            let cell = early.cell(lane, sequence)
             cell.pointee.isFull = false
             guard accept(cell.pointee.batch, buffer: cell.pointee.buffer) else { return }
             sequence += 1
+        }
+    }
+
+    /// Batches that came early found no room when their turn came: nobody is asked for them, so they are tried again.
+    mutating func takeWaiting() {
+        guard earlyWaits else { return }
+        earlyWaits = false
+        for lane in 0..<settings.core.members {
+            let id = ReplicaID(lane)
+            var next: InlineArray<32, (Generation, UInt64)?> = InlineArray(repeating: nil)
+            var count = 0
+            core.lanes.forEach(id) {
+                if early.holds(id, $0.generation, $0.appended + 1) {
+                    next[count] = ($0.generation, $0.appended + 1)
+                    count += 1
+                }
+            }
+            for i in 0..<count { if let (generation, sequence) = next[i] { takeEarly(id, generation, from: sequence) } }
         }
     }
 
@@ -176,8 +202,11 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
         if behind.bits == 0 { return true }
         // Whoever has fallen behind and is not catching up is a straggler and does not count, unless without it no Q2 is left.
         guard settings.core.quorums.isClassic(within) else { return false }
-        for member in 0..<members where behind.contains(ReplicaID(member)) && !isStraggler(ReplicaID(member)) {
-            return false
+        for member in 0..<members where behind.contains(ReplicaID(member)) {
+            let id = ReplicaID(member)
+            // Nobody who kept up can be further behind than this: whoever is has restarted, or was a straggler before.
+            let isFar = own.sealed - min(own.sealed, releasedByOther(id)) > limit + UInt64(settings.windowBatches)
+            guard isFar || isStraggler(id) else { return false }
         }
         return true
     }
@@ -197,6 +226,6 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
         let status = core.status(of: member)
         return now - core.heardAt(member) > settings.core.timing.suspicionNanoseconds
             || status.commitIndex + UInt64(Limits.votesAheadSlots) < core.commitIndex
-            || status.flags.contains(.observes)
+            || !status.flags.isDisjoint(with: [.observes, .stranded])
     }
 }

@@ -48,7 +48,7 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
     /// Executes the batch at the cursor, if it is at hand.
     private mutating func executeNext() -> Bool {
         guard let cell = store.cell(cursor.lane, cursor.generation, cursor.next) else {
-            core.noteWanted(cursor.lane, cursor.generation, cursor.last)
+            core.noteNeeded(cursor.lane, cursor.generation, through: cursor.last)
             core.considerStranded(slot: cursor.slot)
             return false
         }
@@ -61,6 +61,7 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
             cell.pointee.batch, payload: pool.payload(buffer), slot: cursor.slot, timestamp: cursor.timestamp,
             isOwn: isOwn)
         counters.executedBatches += 1
+        if cursor.next == cursor.last { store.executed(cursor.lane, cursor.generation, slot: cursor.slot) }
         counters.executedCommands += UInt64(cell.pointee.batch.count)
         if isOwn { own.executed = cursor.next }
         executed(cell, buffer)
@@ -87,9 +88,14 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
         for sequence in cursor.next...min(cursor.last, cursor.next + Self.readsAhead - 1) {
             guard let cell = store.cell(cursor.lane, cursor.generation, sequence) else { return }
             if cell.pointee.buffer != nil || reads.isReading(offset: cell.pointee.offset) { continue }
-            guard pool.freeCount(.reserve) > EngineSettings.reserveBuffers / 4 else { return }
+            guard isReadable(cell.pointee), pool.freeCount(.reserve) > EngineSettings.reserveBuffers / 4 else { return }
             startRead(cell.pointee, for: .execution)
         }
+    }
+
+    /// Whether the log gives a batch back: its write is over, and its segment is not given up.
+    func isReadable(_ stored: StoredBatch) -> Bool {
+        log.device.isDurable && stored.offset < log.durableOffset && stored.offset >= log.oldestNeeded
     }
 
     mutating func startRead(_ stored: StoredBatch, for purpose: PendingRead.Purpose) {
@@ -105,6 +111,11 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
     /// A record was read back; it must be what the index says, or the log is damaged.
     mutating func readBack(_ buffer: UInt32, ok: Bool) {
         guard let read = reads.remove(buffer: buffer) else { preconditionFailure("a read ended that never began") }
+        guard read.offset >= log.oldestNeeded else {
+            // Its segment was recycled meanwhile: others no longer get this batch from here.
+            drop(buffer, .filling)
+            return
+        }
         guard ok, log.verify(pool.frame(buffer), offset: read.offset) == read.batch else {
             failure = EngineFailure(
                 "the log record of lane \(read.batch.lane), generation \(read.batch.generation), sequence "

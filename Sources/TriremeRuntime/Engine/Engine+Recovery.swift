@@ -38,8 +38,9 @@ package struct RecoveredState: ~Copyable {
     private mutating func take(_ batch: BatchDescriptor, _ offset: UInt64) {
         lastOffset = offset
         if let known = store.cell(batch.lane, batch.generation, batch.sequence), known.pointee.batch == batch { return }
-        _ = core.recover(batch)
-        store.insert(StoredBatch(batch: batch, offset: offset, buffer: nil, sealedAt: 0))
+        // One that the core has passed is still of use to others, as long as no other needs its ring.
+        guard core.recover(batch) || store.hasRing(batch.lane, batch.generation) else { return }
+        store.insert(StoredBatch(batch: batch, offset: offset, buffer: nil, sealedAt: 0), lanes: core.lanes)
     }
 
     private mutating func take(_ item: LogItem) {

@@ -65,9 +65,10 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
         let first = track.appended + 1
         var last = first
         guard !early.holds(lane, track.generation, first), admits(lane, track.generation, first) else { return nil }
-        // No more than there is room for.
-        let room = max(isAwaited(lane, track.generation, first) ? 8 : 1, settings.laneShare - waiting[lane.index])
-        while last < track.wanted, last - first + 1 < min(Self.batchesPerRequest, UInt64(room)),
+        // No more than there is room for, and than all lanes' answers together find buffers for.
+        let share = min(Int(Self.batchesPerRequest), max(1, EngineSettings.repairBuffers / settings.core.members))
+        let room = max(isAwaited(lane, track.generation, first) ? 8 : 1, waitingLimit - waiting[lane.index])
+        while last < track.wanted, last - first + 1 < UInt64(min(share, room)),
             !early.holds(lane, track.generation, last + 1)
         {
             last += 1
@@ -116,9 +117,7 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
             if let buffer = cell.pointee.buffer {
                 sendRepair(cell.pointee.batch, buffer: buffer, to: member)
             } else {
-                guard log.device.isDurable, cell.pointee.offset >= log.oldestNeeded, pool.freeCount(.reserve) > 0 else {
-                    return
-                }
+                guard isReadable(cell.pointee), pool.freeCount(.reserve) > 0 else { return }
                 startRead(cell.pointee, for: .repair(member))
             }
         }

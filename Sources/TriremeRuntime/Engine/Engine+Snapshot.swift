@@ -12,6 +12,8 @@ struct Snapshots {
     /// The snapshot before: everything above its slot lies at or after its boundary in the log. The log is kept from there, so
     /// that a replica which is one snapshot behind catches up from logs.
     var previous: (slot: UInt64, boundary: UInt64)?
+    /// Its slot, once the log before its boundary was given up for want of room.
+    var gaveUp: UInt64 = 0
     /// The highest slot with a record in the log.
     var highestMentioned: UInt64 = 0
 
@@ -30,20 +32,46 @@ struct Snapshots {
 }
 
 extension Engine where Device: ~Copyable, Wire: ~Copyable {
-    /// Takes a snapshot between two slots once the log has grown enough, or an index would forget what is still needed.
+    /// Takes a snapshot between two slots once the log has grown enough or runs short, or an index would forget what is
+    /// still needed.
     mutating func considerSnapshot() {
         guard snapshots.inFlight == nil else { return }
-        if !snapshots.isWanted, counters.turns % 16 == 0 {
-            let history = UInt64(settings.core.entryHistorySlots)
-            snapshots.isWanted =
-                log.endOffset - snapshots.takenAt >= settings.snapshotBytes
-                || core.commitIndex - core.snapshotSlot >= history / 2
-                || store.mostUncovered(by: core.snapshotCut) >= store.capacity / 2
+        if !snapshots.isWanted, counters.turns % 16 == 0 || logRunsShort {
+            // Execution waits for a snapshot that is wanted, so there must be something new to take.
+            if core.executor.slot > core.snapshotSlot {
+                snapshots.isWanted = isSnapshotDue
+            } else if logRunsShort {
+                giveUpPrevious()
+            }
         }
-        guard snapshots.isWanted, core.executor.isBetweenSlots, !cursor.isActive,
-            core.executor.slot > core.snapshotSlot
-        else { return }
+        guard snapshots.isWanted else { return }
+        guard core.executor.isBetweenSlots, !cursor.isActive else {
+            // The slot may lack batches for which there is no room.
+            if !log.canAppend(settings.batchBytes) { giveUpPrevious() }
+            return
+        }
         takeSnapshot()
+    }
+    private var isSnapshotDue: Bool {
+        log.endOffset - snapshots.takenAt >= settings.snapshotBytes || logRunsShort
+            || core.commitIndex - core.snapshotSlot >= UInt64(settings.core.entryHistorySlots) / 2
+            || store.mostGenerations(above: core.snapshotCut) > Limits.generationsBeforeSnapshot
+            || store.mostUncovered(by: core.snapshotCut) >= store.capacity / 2
+    }
+    /// Soon nothing could be appended any more: what is only kept for others must go.
+    private var logRunsShort: Bool {
+        log.freeBytes < settings.snapshotBytes / 8 || !log.canAppend(settings.batchBytes)
+    }
+    /// There is no newer snapshot to take and the log runs short: what the last one covers goes, though others may want it.
+    private mutating func giveUpPrevious() {
+        guard let previous = snapshots.previous, previous.slot == core.snapshotSlot,
+            log.segmentStart(of: previous.boundary) > log.oldestNeeded, previous.slot > snapshots.gaveUp
+        else { return }
+        snapshots.gaveUp = previous.slot
+        core.carryPromise(into: &effects)
+        carryOut()
+        core.released(below: previous.slot + 1)
+        log.release(before: previous.boundary, after: core.appended)
     }
 
     private mutating func takeSnapshot() {

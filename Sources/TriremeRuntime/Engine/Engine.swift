@@ -24,6 +24,7 @@ package struct Engine<Device: StorageDevice & ~Copyable, Wire: Network & ~Copyab
     // Lanes (Engine+Batches.swift).
     let store: BatchStore
     let early: EarlyBatches
+    var earlyWaits = false
     var own = OwnLane()
     /// The gateway had something that was due and could not give it (its buffers wait for the disk): completions change that,
     /// not the clock.
@@ -90,12 +91,14 @@ package struct Engine<Device: StorageDevice & ~Copyable, Wire: Network & ~Copyab
         guard failure == nil else { return .max }
         self.now = now
         counters.turns += 1
+        core.logHasRoom = log.canAppendItems
         step(.tick(now: now, wallClock: wallClock))
         while let arrival = network.next() {
             take(arrival)
             if network.wantsBuffers { relieve() }
         }
         while let event = log.next() { take(event) }
+        takeWaiting()
         seal()
         core.endTurn(into: &effects)
         carryOut()

@@ -205,7 +205,8 @@ extension Reactor {
                 engine.turn(now: now, wallClock: trm_realtime_nanoseconds() / 1_000), engine.network.deadline)
             if let failure = engine.failure { throw RuntimeError(failure.description) }
             pages.publish(engine: engine, ring: ring, application: neighbours.application, now: now)
-            rest(ring, now: now, until: due, spinUntil: &spinUntil, neighbours)
+            // With a closed window commands wait for a completion, not for the processor.
+            rest(ring, now: now, until: due, spinUntil: &spinUntil, maySeal: engine.maySeal, neighbours)
             var count = capacity
             while count == capacity {
                 count = Int(trm_ring_completions(ring, completions, UInt32(capacity)))
@@ -230,7 +231,8 @@ extension Reactor {
 
     /// Submits, and sleeps until something comes or `due`, as the idle strategy says.
     private func rest(
-        _ ring: OpaquePointer, now: UInt64, until due: UInt64, spinUntil: inout UInt64, _ neighbours: Neighbours
+        _ ring: OpaquePointer, now: UInt64, until due: UInt64, spinUntil: inout UInt64, maySeal: Bool,
+        _ neighbours: Neighbours
     ) {
         var wait: UInt64 = due > now ? due - now : 0
         switch options.placement.idle {
@@ -245,7 +247,7 @@ extension Reactor {
             return
         }
         waker.announceSleep()
-        if neighbours.gateway.hasWork || isStopping {
+        if (maySeal && neighbours.gateway.hasWork) || isStopping {
             _ = trm_ring_submit_and_wait(ring, 0, 0)
         } else {
             // A second at most, so that a missed deadline can never become a stand-still.

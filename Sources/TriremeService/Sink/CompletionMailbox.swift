@@ -34,8 +34,8 @@ package final class CompletionMailbox: @unchecked Sendable {
     private let wake: @Sendable () -> Void
 
     // The producer's own.
-    private var open: Block?
-    private var spare: UInt = 0
+    @exclusivity(unchecked) private var open: Block?
+    @exclusivity(unchecked) private var spare: UInt = 0
 
     /// - Parameter wake: called by the producer's thread when the consumer has something to do and does not know it. It shall
     ///   have ``drain(_:)`` called soon on the consumer's thread.

@@ -14,7 +14,7 @@ package final class LocalReplica: CommandSinkProvider, @unchecked Sendable {
     private let machine: AnyStateMachine
 
     // Under the mutex.
-    private var pending = PendingCommands()
+    @exclusivity(unchecked) private var pending = PendingCommands()
     private var isStopping = false
     private var isPaused = false
     private var mailboxes: [CompletionMailbox] = []

@@ -72,13 +72,33 @@ package final class Witness {
         told[from.index].durable = status.durable
         guard !status.votes.isEmpty else { return }
         referee.demand(
-            before.votedIn <= status.votes.ballot,
+            // A new life may know only of votes in an earlier ballot: those in the last one are covered by its snapshot.
+            before.votedIn <= status.votes.ballot || before.number.generation < status.number.generation,
             "replica \(from) reports votes in ballot \(status.votes.ballot) after votes in \(before.votedIn)")
         referee.demand(
             status.votes.last <= status.highestVoted,
             "replica \(from) reports a vote for slot \(status.votes.last) above its highest, \(status.highestVoted)")
+        checkPossession(status, from: from)
         told[from.index].votedIn = status.votes.ballot
         told[from.index].votedLast = status.votes.last
+    }
+
+    /// A vote implies possession (PROTOCOL §4 ◆): whoever reports one reports durable what its cut covers, too.
+    private func checkPossession(_ status: Status, from: ReplicaID) {
+        let before = told[from.index]
+        let isSameRun = before.votedIn == status.votes.ballot && before.number.generation == status.number.generation
+        let first = isSameRun ? max(status.votes.first, before.votedLast + 1) : status.votes.first
+        guard first <= status.votes.last else { return }
+        for slot in first...status.votes.last {
+            guard let entry = proposals[Proposal(slot: slot, ballot: status.votes.ballot, half: .classic)],
+                entry.kind == .cut
+            else { continue }
+            for lane in 0..<members where status.durable[lane] < entry.cut[lane] {
+                referee.report(
+                    "replica \(from) reports a vote for slot \(slot), which covers lane \(lane) to \(entry.cut[lane]), and "
+                        + "holds it to \(status.durable[lane])")
+            }
+        }
     }
 
     private func heard(_ proposal: Propose, from: ReplicaID) {

@@ -25,7 +25,10 @@ package final class SeededGateway {
     private var first = 0
     private var nextArrival: UInt64
     /// Since when commands have been waiting, by the replica's clock, if some are.
-    package private(set) var pendingSince: UInt64?
+    package var pendingSince: UInt64? { lacksBuffer ? nil : oldest }
+    private var oldest: UInt64?
+    /// No buffer was free: a deadline would only make the engine spin until one is.
+    private var lacksBuffer = false
     /// Whether new commands come by themselves.
     package var isOpen = true
 
@@ -45,7 +48,7 @@ package final class SeededGateway {
     /// Commands that come now, whatever the schedule says. Their numbers.
     package func offer(_ count: Int, now: UInt64) -> Range<Int> {
         let start = book.count
-        pendingSince = pendingSince ?? now
+        oldest = oldest ?? now
         for _ in 0..<count { add() }
         return start..<book.count
     }
@@ -59,7 +62,7 @@ package final class SeededGateway {
     private func arrive(by now: UInt64) {
         while isOpen, nextArrival <= now {
             if backlog < workload.backlog {
-                pendingSince = pendingSince ?? nextArrival
+                oldest = oldest ?? nextArrival
                 let count = workload.burst > 1 && random.below(8) == 0 ? random.between(1, workload.burst) : 1
                 for _ in 0..<count { add() }
             }
@@ -92,7 +95,7 @@ package final class SeededGateway {
             at += length
         }
         first += count
-        pendingSince = first < waiting.count ? now : nil
+        oldest = first < waiting.count ? now : nil
         if first == waiting.count {
             waiting.removeAll(keepingCapacity: true)
             first = 0
@@ -108,7 +111,11 @@ package final class SeededGateway {
 
 extension SeededGateway: Gateway {
     package func poll(now: UInt64, mustSeal: Bool, pool: BufferPool) -> Submission? {
-        guard let buffer = pool.take(.own) else { return nil }
+        guard let buffer = pool.take(.own) else {
+            lacksBuffer = true
+            return nil
+        }
+        lacksBuffer = false
         pool.hold(buffer, .filling)
         let room = UnsafeMutableRawBufferPointer(start: pool.payload(buffer), count: pool.payloadBytes)
         guard let (bytes, count, stride) = fill(room, now: now, mustSeal: mustSeal) else {

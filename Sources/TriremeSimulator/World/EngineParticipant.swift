@@ -66,6 +66,19 @@ package final class EngineParticipant: Participant {
     package var oldestEntry: UInt64 { engine.core.oldestEntry }
     package var isStranded: Bool { engine.core.isStranded }
     package var failure: String? { engine.failure?.description }
+    package var account: String {
+        let log =
+            "log \(engine.log.oldestNeeded)…\(engine.log.durableOffset)…\(engine.log.endOffset), free \(engine.log.freeBytes)"
+        var lanes = ""
+        for lane in 0..<engine.settings.core.members {
+            engine.core.lanes.forEach(ReplicaID(lane)) {
+                lanes += " \(lane)/\($0.generation):\($0.appended)(of \($0.wanted))"
+            }
+        }
+        return "\(log), promise \(engine.core.promise), snapshot \(engine.core.snapshotSlot), executed slot "
+            + "\(executedSlot), entries from \(oldestEntry), \(engine.maySeal ? "may" : "may not") seal, in flight "
+            + "\(engine.ownInFlight), lanes\(lanes)"
+    }
 }
 
 extension Scenario {

@@ -27,6 +27,11 @@ package protocol Participant: AnyObject {
     var isStranded: Bool { get }
     /// Why it has ended, if it has.
     var failure: String? { get }
+    /// Where it stands, for whoever looks for the cause of a stand-still.
+    var account: String { get }
+}
+extension Participant {
+    package var account: String { "" }
 }
 
 /// What a new life is built from.

@@ -73,8 +73,10 @@ package struct Scenario: Sendable {
     private mutating func drawSizes(_ random: inout CoreRandom) {
         batchBytes = random.pick([4_096, 4_096, 8_192])
         // A small log is recycled within the run; a large one lets whoever was away catch up.
-        (segments, segmentBytes) = random.pick([(8, 65_536), (8, 65_536), (16, 65_536), (8, 262_144)])
+        (segments, segmentBytes) = random.pick([(8, 131_072), (16, 131_072), (8, 262_144), (16, 262_144)])
         writesInFlight = random.pick([1, 2, 2, 4])
+        // Beside what two snapshots keep, the log holds what all lanes may have under way for one that lags.
+        while segments * segmentBytes < 3 * members * windowBatches * 4 * batchBytes { segmentBytes *= 2 }
         snapshotPaddingBytes = random.pick([0, 1_000, 9_000, 30_000])
         workload.commandBytes = random.pick([16, 24, 64, 64, 200, 1_000])
         workload.isVariable = random.below(4) == 0
@@ -92,8 +94,11 @@ package struct Scenario: Sendable {
     }
     private mutating func drawFaults(_ random: inout CoreRandom) {
         faults = Fault.allCases.filter { _ in random.below(5) < 2 }
-        faultIntervalNanoseconds = random.pick([20_000_000, 60_000_000, 150_000_000])
-        healAtNanoseconds = random.pick([600_000_000, 1_000_000_000, 1_500_000_000])
+        faultIntervalNanoseconds = random.pick([10_000_000, 30_000_000, 80_000_000])
+        // Short patience makes for many ballots.
+        timing.suspicionNanoseconds = random.pick([50_000_000, 50_000_000, 15_000_000, 5_000_000])
+        timing.heartbeatNanoseconds = min(timing.heartbeatNanoseconds, timing.suspicionNanoseconds / 4)
+        healAtNanoseconds = random.pick([200_000_000, 350_000_000, 600_000_000])
     }
     private mutating func drawClocks(_ random: inout CoreRandom) {
         let tenYears: UInt64 = 315_360_000_000_000

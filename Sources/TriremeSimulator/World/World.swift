@@ -13,6 +13,8 @@ package struct Situations: Sendable {
     package var restores = 0
     package var catchUps = 0
     package var stranded = 0
+    /// Runs that ended with too many replicas stranded to go on.
+    package var hopeless = 0
     package var partitions = 0
     package var batches = 0
     package var executed = 0
@@ -47,7 +49,7 @@ package final class World {
     var phase = Phase.faults
     var events = 0
     /// Commands that must be executed everywhere before the run may end.
-    var finalCommands: [Range<Int>] = []
+    var finalCommands: [(by: Node, commands: Range<Int>)] = []
 
     package init(_ scenario: Scenario, trace: Trace = Trace(), factory: @escaping ParticipantFactory) {
         self.scenario = scenario

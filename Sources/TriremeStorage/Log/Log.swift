@@ -78,9 +78,13 @@ package struct Log<Device: StorageDevice & ~Copyable>: ~Copyable {
     package var failure: StorageError? { stream.failure }
     /// Bytes of records that may be appended before the log is full, the reserve not counted.
     package var freeBytes: UInt64 { stream.freeBytes }
-    /// Whether batches of that many bytes in all, headers included, may be appended. Items may always be: a reserve is
-    /// kept for them and for what is carried forward.
+    /// Whether batches of that many bytes in all, headers included, may be appended. A reserve is kept
+    /// for items and for what is carried forward.
     package func canAppend(_ bytes: Int) -> Bool { stream.canAppend(bytes) }
+    /// Whether a batch of that many bytes may be appended by whose execution alone room can become free.
+    package func canAppendAwaited(_ bytes: Int) -> Bool { stream.canAppendAwaited(bytes) }
+    /// Whether votes, promises and notes may be appended. Half of the reserve stays for what is carried forward.
+    package var canAppendItems: Bool { stream.canAppendItems }
     /// Whether nothing is queued or under way.
     package var isIdle: Bool { stream.isIdle }
     /// The log's own pages: ``memoryBytes(_:)`` of them, for io_uring's registered region.

@@ -127,6 +127,13 @@ struct LogStream: ~Copyable {
         return freeBytes >= needed && memory.freeCount >= options.reservedItemPages + fillers
             && Int(mask) + 1 - Int(queued - head) >= count + fillers + options.reservedItemPages
     }
+    /// Whether a batch that everything else waits for may be appended: it leaves a quarter of the reserve.
+    func canAppendAwaited(_ bytes: Int) -> Bool {
+        failure == nil && tail + UInt64(bytes) + reserveBytes / 4 <= limit
+            && memory.freeCount >= options.reservedItemPages
+    }
+    /// Whether items other than those that are carried forward may be appended: they leave half of the reserve.
+    var canAppendItems: Bool { failure == nil && tail + reserveBytes / 2 <= limit }
 
     mutating func fail(_ error: StorageError) {
         if failure == nil { failure = error }

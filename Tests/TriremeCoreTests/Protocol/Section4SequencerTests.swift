@@ -178,6 +178,20 @@ import TriremeCore
         follower.turn()
         #expect(follower.core.commitIndex == 2)
     }
+    // ◆ Another's commit index says that a slot is decided, not what: the proposal at hand may have lost.
+    @Test func hearsayDecidesNoProposal() {
+        let follower = Single()
+        follower.propose(b(1, 1), slot: 1, cut(nil, batch(1, 1)))
+        for member in [1, 2] {
+            follower.status(from: member) {
+                $0.commitIndex = 1
+                $0.oldestEntry = 1
+                $0.votes = VoteRun(ballot: b(2, 2), first: 1, last: 1)
+            }
+        }
+        follower.turn()
+        #expect(follower.core.commitIndex == 0)
+    }
     // ◆ A Q2 it must be.
     @Test func fewerThanAQ2DecideNothing() {
         let follower = Single(members: 5)
