@@ -89,6 +89,25 @@ func add(_ counter: inout Counter, _ pairs: [(UInt64, UInt64)], stride: Int = 32
         #expect(c.digest == a.digest, "the padding takes no part")
     }
 
+    @Test func clientsTakeTurns() {
+        var load = CounterLoad(lane: 3, commandBytes: 40)
+        let count = Int(CounterLoad.clients) * 2 + 3
+        let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: count * 40, alignment: 64)
+        defer { memory.deallocate() }
+        load.fill(memory.baseAddress!, count: 10)
+        load.fill(memory.baseAddress! + 400, count: count - 10)
+        var paddings: Set<UInt64> = []
+        for index in 0..<count {
+            func word(_ offset: Int) -> UInt64 { memory.load(fromByteOffset: index * 40 + offset, as: UInt64.self) }
+            #expect(word(CounterCommand.client) == 3 << 32 | UInt64(index) % CounterLoad.clients)
+            #expect(word(CounterCommand.sequence) == UInt64(index) / CounterLoad.clients + 1)
+            #expect(word(CounterCommand.key) != 0)
+            paddings.insert(word(32))
+        }
+        #expect(load.written == UInt64(count))
+        #expect(paddings.count == 64, "the padding is not zero and not always the same")
+    }
+
     @Test func shortCommandsChangeNothing() {
         var counter = Counter()
         var replies = ReplyWriter()

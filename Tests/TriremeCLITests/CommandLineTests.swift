@@ -72,13 +72,29 @@ import TriremeRuntime
         defer { try? FileManager.default.removeItem(atPath: path) }
         #expect(throws: BenchError.self) { try ControlSocket.ask("restart 1", in: path) }
         let socket = try ControlSocket(in: path)
-        async let answer = Task.detached { try ControlSocket.ask("restart 1", in: path) }.value
-        socket.serve(milliseconds: 5_000) { "\($0) done" }
-        #expect(try await answer == "restart 1 done")
-        let refused = Task.detached { try ControlSocket.ask("restart 9", in: path) }
-        socket.serve(milliseconds: 5_000) { _ in throw BenchError("there is no replica 9") }
-        await #expect(throws: BenchError.self) { try await refused.value }
+        // Asked from a thread of its own: one that waits for an answer must not take a thread of the tests' pool.
+        let asked = Asking("restart 1", in: path)
+        while asked.outcome == nil { socket.serve(milliseconds: 100) { "\($0) done" } }
+        #expect(try asked.outcome?.get() == "restart 1 done")
+        let refused = Asking("restart 9", in: path)
+        while refused.outcome == nil {
+            socket.serve(milliseconds: 100) { _ in throw BenchError("there is no replica 9") }
+        }
+        #expect(throws: BenchError.self) { try refused.outcome?.get() }
         #expect(throws: BenchError.self) { try ControlSocket(in: path) }
+    }
+}
+
+/// One question to a control socket, asked on another thread.
+private final class Asking: @unchecked Sendable {
+    private let lock = NSLock()
+    private var result: Result<String, any Error>?
+    var outcome: Result<String, any Error>? { lock.withLock { result } }
+    init(_ question: String, in path: String) {
+        Thread.detachNewThread {
+            let result = Result { try ControlSocket.ask(question, in: path) }
+            self.lock.withLock { self.result = result }
+        }
     }
 }
 

@@ -90,6 +90,21 @@ import TriremeCore
         #expect(acceptor.turn().votes == [])
         #expect(acceptor.core.fatal?.contains("lane 1") == true)
     }
+    @Test(arguments: [false, true]) func otherContentThanWasDecidedEndsTheReplica(isLate: Bool) {
+        let learner = Single()
+        if !isLate { learner.append(batch(1, 1)) }
+        learner.send(
+            .entries, from: 2,
+            Packet.bytes {
+                EntriesHeader(first: 1, count: 1).encode(into: &$0)
+                $0.put(cut(nil, batch(1, 1, salt: 5)), members: 3)
+            })
+        if isLate {
+            learner.append(batch(1, 1))
+            while learner.core.nextExecution() != nil {}
+        }
+        #expect(learner.core.fatal?.contains("lane 1") == true)
+    }
     // A ballot of another epoch has no say.
     @Test func anotherEpochsBallotIsIgnored() {
         let acceptor = Single()
