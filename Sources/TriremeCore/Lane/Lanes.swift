@@ -260,12 +260,12 @@ package struct Lanes: ~Copyable {
 
     /// Whether the log holds every batch that the cut covers (PROTOCOL §4 ◆, judged batch by batch within each
     /// generation). Positions that the durable snapshot reaches or passes count as held; so do those of a generation
-    /// that the committed cut has passed, since such a position has no effect.
-    package func possesses(_ cut: Cut, snapshot: Cut, committed: Cut) -> Possession {
+    /// that `passed`, a decided cut of a lower slot, has passed, since such a position has no effect.
+    package func possesses(_ cut: Cut, snapshot: Cut, passed: Cut) -> Possession {
         var result = Possession.held
         for lane in 0..<members {
             let position = cut[lane]
-            if position.isEmpty || position <= snapshot[lane] || position.generation < committed[lane].generation {
+            if position.isEmpty || position <= snapshot[lane] || position.generation < passed[lane].generation {
                 continue
             }
             guard let i = find(ReplicaID(lane), position.generation), tracks[i].appended >= position.sequence else {

@@ -93,9 +93,12 @@ extension Replica {
     /// Starts to vote in a higher ballot: from the first slot that it proposed, but for no slot known to be decided.
     private mutating func openRun(_ proposal: Propose) {
         votingBallot = proposal.ballot
-        nextVote = max(proposal.first, commitIndex + 1, snapshotSlot + 1)
-        runFirst = nextVote
-        runDurable = nextVote - 1
+        startRun(at: max(proposal.first, commitIndex + 1, snapshotSlot + 1))
+    }
+    private mutating func startRun(at slot: UInt64) {
+        nextVote = slot
+        runFirst = slot
+        runDurable = slot - 1
     }
 
     /// The batches under a cut exist: whoever lacks them asks for them.
@@ -115,20 +118,23 @@ extension Replica {
             guard proposal.slot == slot, proposal.ballot == votingBallot else {
                 // Decided in another way: no vote, and the run ends there (PROTOCOL §4 ◆).
                 guard slot <= commitIndex || slot <= snapshotSlot else { return }
-                nextVote = max(slot, snapshotSlot) + 1
-                runFirst = nextVote
-                runDurable = nextVote - 1
+                startRun(at: max(slot, snapshotSlot) + 1)
                 continue
             }
             if slot <= snapshotSlot {
-                nextVote = snapshotSlot + 1
-                runFirst = nextVote
-                runDurable = nextVote - 1
+                startRun(at: snapshotSlot + 1)
                 continue
             }
             if proposal.entry.kind == .cut {
-                switch lanes.possesses(proposal.entry.cut, snapshot: snapshotCut, committed: committed) {
+                // What `C(slot - 1)` has passed has no effect at this slot. The committed cut tells only for slots above it: of a
+                // decided slot it would excuse what that slot itself still has to execute (◆).
+                let passed = slot > commitIndex ? committed : snapshotCut
+                switch lanes.possesses(proposal.entry.cut, snapshot: snapshotCut, passed: passed) {
                 case .held: break
+                case .lacking where slot <= commitIndex:
+                    // Decided without this vote: nobody waits for it, but others wait for the next ones.
+                    startRun(at: slot + 1)
+                    continue
                 case .lacking:
                     if waitingSlot != slot {
                         waitingSlot = slot

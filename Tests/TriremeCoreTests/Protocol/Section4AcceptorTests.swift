@@ -20,6 +20,37 @@ import TriremeCore
         acceptor.propose(b(1, 1), slot: 1, cut(nil, batch(1, g1, 1)))
         #expect(acceptor.turn().votes == [])
     }
+    // ◆ What a later decided slot has passed still has effect at a lower one: it excuses no vote there. Found by seeds 744, 911 and 993.
+    @Test func aDecidedSlotIsNotExcusedByTheCommittedCut() {
+        let acceptor = Single()
+        let entries = [cut(nil, batch(1, g1, 2)), cut(nil, batch(1, g2, 1))]
+        for (i, entry) in entries.enumerated() { acceptor.propose(b(1, 1), slot: UInt64(i + 1), entry) }
+        acceptor.propose(b(1, 1), slot: 3, .nothing)
+        acceptor.send(
+            .entries, from: 1,
+            Packet.bytes { writer in
+                EntriesHeader(first: 1, count: 2).encode(into: &writer)
+                for entry in entries { writer.put(entry, members: 3) }
+            })
+        #expect(acceptor.core.commitIndex == 2)
+        // Decided without it, so it votes on above them instead of waiting.
+        #expect(acceptor.turn().votes == [3])
+        acceptor.durable()
+        #expect(acceptor.core.takeStatus().votes == VoteRun(ballot: b(1, 1), first: 3, last: 3))
+    }
+    @Test func aGenerationThatADecidedSlotPassedHasNoEffectAbove() {
+        let acceptor = Single()
+        let passing = cut(nil, batch(1, g2, 1))
+        acceptor.propose(b(1, 1), slot: 1, passing)
+        acceptor.send(
+            .entries, from: 1,
+            Packet.bytes { writer in
+                EntriesHeader(first: 1, count: 1).encode(into: &writer)
+                writer.put(passing, members: 3)
+            })
+        acceptor.propose(b(1, 1), slot: 2, cut(nil, batch(1, g1, 2)))
+        #expect(acceptor.turn().votes == [2])
+    }
     @Test func whatTheSnapshotReachesIsHeld() {
         let held = cut(nil, batch(1, g1, 7)).cut
         let acceptor = Single { $0(.snapshot(3, held)) }
