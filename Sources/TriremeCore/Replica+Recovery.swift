@@ -33,6 +33,14 @@ extension Replica {
         return true
     }
 
+    /// Whether the log held a batch before this one of its generation that comes later in the stream now, since it was carried
+    /// forward (PROTOCOL §8).
+    package func isAhead(_ batch: BatchDescriptor) -> Bool {
+        let executed = executor.cut[batch.lane.index].generation
+        guard batch.generation >= executed else { return false }
+        return batch.sequence > (lanes.track(batch.lane, batch.generation)?.appended ?? 0) + 1
+    }
+
     /// During recovery a lane may be longer than its span: it was decided as it grew.
     private func isRecoverable(_ batch: BatchDescriptor) -> Bool {
         guard let track = lanes.track(batch.lane, batch.generation) else { return false }
@@ -45,30 +53,29 @@ extension Replica {
             promise = max(promise, ballot)
         case .vote(let slot, let ballot, let half, let entry):
             promise = max(promise, ballot)
-            // Votes lie in the log in the order of their ballots.
-            votingBallot = ballot
-            nextVote = slot + 1
+            // Votes lie in the log in the order of their ballots, but for those that were carried forward.
+            nextVote = max(ballot > votingBallot ? 0 : nextVote, ballot < votingBallot ? 0 : slot + 1)
+            votingBallot = max(votingBallot, ballot)
             guard slot > snapshotSlot else { return }
             highestVoted = max(highestVoted, slot)
+            let kept = votes[slot]
+            guard kept.slot < slot || (kept.slot == slot && kept.ballot <= ballot) else { return }
             votes[slot] = VoteRecord(slot: slot, ballot: ballot, half: half, entry: entry, index: 0)
-            // Votes lie in the log in the order of their ballots.
-            votingBallot = ballot
-            nextVote = slot + 1
         case .decidedEntry(let slot, let entry):
             guard slot > commitIndex else { return }
             proposals[slot] = ProposalRecord(slot: slot, ballot: .none, entry: entry)
         case .decided(let first, let last):
-            for slot in first...max(first, last) where slot == commitIndex + 1 {
+            for slot in first...max(first, last) where slot > commitIndex {
                 let noted = proposals[slot]
                 let vote = votes[slot]
                 if noted.slot == slot, noted.ballot.isNone {
-                    recoverCommit(slot, noted.entry)
+                    history.store(slot, noted.entry)
                 } else if vote.slot == slot {
-                    recoverCommit(slot, vote.entry)
-                } else {
-                    return
+                    history.store(slot, vote.entry)
                 }
             }
+            // What was carried forward comes behind the notes of later slots: those count once the gap before them is closed.
+            while let entry = history.entry(commitIndex + 1) { recoverCommit(commitIndex + 1, entry) }
         }
     }
 

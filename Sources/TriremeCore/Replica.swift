@@ -238,4 +238,19 @@ package struct Replica: ~Copyable {
     package mutating func carryPromise(into effects: inout Effects) {
         if !promise.isNone { _ = append(.promise(promise), into: &effects) }
     }
+    /// Appends again what is to survive of a slot above the snapshot, so that its earlier records may go (PROTOCOL §8 ◆): its
+    /// entry if the log had noted it as decided, else this replica's vote. Whoever starts from a decided entry needs no vote for it.
+    package mutating func carry(slot: UInt64, into effects: inout Effects) {
+        guard slot > snapshotSlot else { return }
+        if slot <= noted {
+            guard let entry = history.entry(slot) else { preconditionFailure("a slot above the snapshot is forgotten") }
+            _ = append(.decidedEntry(slot: slot, entry: entry), into: &effects)
+            _ = append(.decided(first: slot, last: slot), into: &effects)
+        } else if votes[slot].slot == slot {
+            let vote = votes[slot]
+            _ = append(.vote(slot: slot, ballot: vote.ballot, half: vote.half, entry: vote.entry), into: &effects)
+        }
+    }
+    /// The engine appended a batch again. This replica holds it since its first record.
+    package mutating func carriedBatch() { appended += 1 }
 }

@@ -63,8 +63,9 @@ package struct LogOptions: Sendable {
     /// Of them, those that ``Log/canAppend(_:)`` keeps free: one step of the core appends at most 512 items, about ten
     /// in a page, and a batch between two items starts a new page.
     package var reservedItemPages = 128
-    /// Bytes that ``Log/canAppend(_:)`` keeps free for what must always fit: promises, votes, and what is carried
-    /// forward out of the oldest segment. `nil`: one segment.
+    /// Bytes that ``Log/canAppend(_:)`` keeps free for what must always fit: promises, votes, batches that execution waits
+    /// for, and what is carried forward out of the oldest segment. `nil`: two segments, of which the last one and a quarter
+    /// is for the latter alone.
     package var reserveBytes: Int? = nil
     /// Chunks of a snapshot that may be under way beside the log's own writes, and the bytes of each.
     package var snapshotWritesInFlight = 1

@@ -75,7 +75,8 @@ struct BatchStore: ~Copyable {
     func insert(_ stored: StoredBatch, lanes: borrowing Lanes) {
         let batch = stored.batch
         let track = find(batch.lane, batch.generation) ?? open(batch.lane, batch.generation, lanes)
-        if track.pointee.last == 0 { track.pointee.first = batch.sequence }
+        // A ring has no gaps. After a start there may be one before what was carried forward: what lies below it is covered.
+        if batch.sequence != track.pointee.last + 1 { track.pointee.first = batch.sequence }
         track.pointee.cells![Int(batch.sequence & (capacity - 1))] = stored
         track.pointee.last = batch.sequence
         if track.pointee.last - track.pointee.first >= capacity {
@@ -112,9 +113,12 @@ struct BatchStore: ~Copyable {
         return track
     }
 
-    /// Whether a batch of this generation can be remembered at no other's cost.
-    func hasRing(_ lane: ReplicaID, _ generation: Generation) -> Bool {
-        find(lane, generation) != nil || slots(lane).contains { tracks[$0].cells == nil }
+    /// Whether a batch can be remembered at no other's cost: behind the last one of its generation, or in a free ring.
+    func hasPlace(_ batch: BatchDescriptor) -> Bool {
+        guard let track = find(batch.lane, batch.generation) else {
+            return slots(batch.lane).contains { tracks[$0].cells == nil }
+        }
+        return track.pointee.last == 0 || batch.sequence == track.pointee.last + 1
     }
 
     /// The batch, if its place is known.
@@ -128,17 +132,26 @@ struct BatchStore: ~Copyable {
     /// The lowest stream offset of a batch that `cut` does not cover, if there is one.
     func lowestOffset(notCoveredBy cut: Cut) -> UInt64? {
         var lowest: UInt64?
+        forEach(notCoveredBy: cut) { cell in
+            lowest = min(lowest ?? cell.pointee.offset, cell.pointee.offset)
+            return true
+        }
+        return lowest
+    }
+    /// Calls `body` with every batch that `cut` does not cover, until it returns false.
+    func forEach(notCoveredBy cut: Cut, _ body: (UnsafeMutablePointer<StoredBatch>) -> Bool) {
         for lane in 0..<members {
             for i in slots(ReplicaID(lane)) where tracks[i].cells != nil && tracks[i].last > 0 {
                 let track = tracks[i]
                 guard track.generation >= cut[lane].generation else { continue }
                 let next = track.generation == cut[lane].generation ? cut[lane].sequence + 1 : track.first
-                guard next <= track.last else { continue }
-                let offset = track.cells![Int(max(next, track.first) & (capacity - 1))].offset
-                lowest = min(lowest ?? offset, offset)
+                var sequence = max(next, track.first)
+                while sequence <= track.last {
+                    guard body(track.cells! + Int(sequence & (capacity - 1))) else { return }
+                    sequence += 1
+                }
             }
         }
-        return lowest
     }
 
     /// Most batches of any generation above what `cut` covers: how close the rings are to forgetting what is needed.

@@ -13,6 +13,8 @@ struct ExecutionCursor {
     var timestamp: UInt64 = 0
     /// Whether a step is under way.
     var isActive = false
+    /// The batch that execution was last found to wait for.
+    var lacking: UInt64 = 0
 }
 
 extension Engine where Device: ~Copyable, Wire: ~Copyable {
@@ -45,9 +47,21 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
         }
     }
 
+    /// What execution waits for, and how many received batches of each lane wait for it: for traces.
+    package var waitingForExecution: String {
+        let waits = (0..<settings.core.members).map { "\(waiting[$0])" }.joined(separator: " ")
+        return (cursor.isActive ? "at slot \(cursor.slot) \(cursor.lane)/\(cursor.generation):\(cursor.next)…\(cursor.last), " : "")
+            + "waiting \(waits), \(network.wantsBuffers ? "wants buffers" : "has buffers")"
+    }
+
     /// Executes the batch at the cursor, if it is at hand.
     private mutating func executeNext() -> Bool {
         guard let cell = store.cell(cursor.lane, cursor.generation, cursor.next) else {
+            if cursor.lacking != cursor.next {
+                // It may have been refused while others were waited for: it is asked for anew, soon.
+                cursor.lacking = cursor.next
+                asks[cursor.lane.index].stop()
+            }
             core.noteNeeded(cursor.lane, cursor.generation, through: cursor.last)
             core.considerStranded(slot: cursor.slot)
             return false
@@ -132,6 +146,7 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
                 pool.hold(buffer, .execution)
             }
         case .repair(let member): sendRepair(read.batch, buffer: buffer, to: member)
+        case .carry: carry(read.batch, from: buffer)
         }
         drop(buffer, .filling)
     }

@@ -3,6 +3,17 @@ import TriremeCore
 import TriremeStorage
 import TriremeTransport
 
+private struct BatchName: Hashable {
+    var lane: ReplicaID
+    var generation: Generation
+    var sequence: UInt64
+    init(_ batch: BatchDescriptor) {
+        lane = batch.lane
+        generation = batch.generation
+        sequence = batch.sequence
+    }
+}
+
 /// The engine's memory of what its log holds, filled while the log is opened.
 package struct RecoveredState: ~Copyable {
     var core: Replica
@@ -11,6 +22,8 @@ package struct RecoveredState: ~Copyable {
     var snapshots = Snapshots()
     /// A place at or before the next item's record.
     private var lastOffset: UInt64 = 0
+    /// Batches whose predecessors were carried forward, which come later in the stream.
+    private var ahead: [BatchName: StoredBatch] = [:]
 
     package init(_ settings: EngineSettings) {
         core = Replica(settings.core, isForgetful: settings.isForgetful, seed: settings.seed)
@@ -37,10 +50,24 @@ package struct RecoveredState: ~Copyable {
     /// A batch that the log holds. One that the snapshot covers is still of use to others.
     private mutating func take(_ batch: BatchDescriptor, _ offset: UInt64) {
         lastOffset = offset
-        if let known = store.cell(batch.lane, batch.generation, batch.sequence), known.pointee.batch == batch { return }
+        let stored = StoredBatch(batch: batch, offset: offset, buffer: nil, sealedAt: 0)
+        if let known = store.cell(batch.lane, batch.generation, batch.sequence), known.pointee.batch == batch {
+            known.pointee.offset = offset
+            return
+        }
+        guard !core.isAhead(batch) else {
+            ahead[BatchName(batch)] = stored
+            return
+        }
         // One that the core has passed is still of use to others, as long as no other needs its ring.
-        guard core.recover(batch) || store.hasRing(batch.lane, batch.generation) else { return }
-        store.insert(StoredBatch(batch: batch, offset: offset, buffer: nil, sealedAt: 0), lanes: core.lanes)
+        guard core.recover(batch) || store.hasPlace(batch) else { return }
+        store.insert(stored, lanes: core.lanes)
+        var name = BatchName(batch)
+        name.sequence += 1
+        while let next = ahead.removeValue(forKey: name), core.recover(next.batch) {
+            store.insert(next, lanes: core.lanes)
+            name.sequence += 1
+        }
     }
 
     private mutating func take(_ item: LogItem) {

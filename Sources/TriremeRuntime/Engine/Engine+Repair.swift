@@ -84,12 +84,20 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
         transmit(.repair, writer.bytes, to: .one(target))
     }
 
-    /// First the owner, if it lives in that generation; then whoever reports that it holds the batch; then anybody in turn.
+    /// Who executed the slot that waits for the batch, and keeps batches that old. Else first the owner, if it lives in that
+    /// generation; then whoever reports that it has received the batch; then anybody in turn.
     private func holder(of request: BatchRequest, attempt: UInt32) -> ReplicaID? {
         let members = settings.core.members
         let me = settings.core.me
         guard members > 1 else { return nil }
         let owner = request.lane
+        if isAwaited(owner, request.generation, request.first) {
+            for i in 0..<members {
+                let member = ReplicaID((me.index + 1 + Int(attempt) + i) % members)
+                let status = core.status(of: member)
+                if member != me, status.executedSlot >= cursor.slot, status.oldestEntry <= cursor.slot { return member }
+            }
+        }
         if attempt % 3 == 0, owner != me, core.status(of: owner).number.generation == request.generation,
             now - core.heardAt(owner) <= settings.core.timing.suspicionNanoseconds
         {

@@ -16,6 +16,10 @@ struct Snapshots {
     var gaveUp: UInt64 = 0
     /// The highest slot with a record in the log.
     var highestMentioned: UInt64 = 0
+    /// The end of the segment out of which everything that is not covered is being carried forward.
+    var carryingBefore: UInt64?
+    /// That has more to do at once.
+    var hasMoreToCarry = false
 
     /// Notes where the log first mentions a slot: its segment stays until a snapshot covers the slot.
     mutating func note(_ slot: UInt64, at offset: UInt64, in offsets: borrowing SlotRing<UInt64>) {
@@ -35,19 +39,20 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
     /// Takes a snapshot between two slots once the log has grown enough or runs short, or an index would forget what is
     /// still needed.
     mutating func considerSnapshot() {
+        carryForward()
         guard snapshots.inFlight == nil else { return }
         if !snapshots.isWanted, counters.turns % 16 == 0 || logRunsShort {
             // Execution waits for a snapshot that is wanted, so there must be something new to take.
             if core.executor.slot > core.snapshotSlot {
                 snapshots.isWanted = isSnapshotDue
             } else if logRunsShort {
-                giveUpPrevious()
+                makeRoom()
             }
         }
         guard snapshots.isWanted else { return }
         guard core.executor.isBetweenSlots, !cursor.isActive else {
             // The slot may lack batches for which there is no room.
-            if !log.canAppend(settings.batchBytes) { giveUpPrevious() }
+            if !log.canAppend(settings.batchBytes) { makeRoom() }
             return
         }
         takeSnapshot()
@@ -62,16 +67,21 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
     private var logRunsShort: Bool {
         log.freeBytes < settings.snapshotBytes / 8 || !log.canAppend(settings.batchBytes)
     }
-    /// There is no newer snapshot to take and the log runs short: what the last one covers goes, though others may want it.
-    private mutating func giveUpPrevious() {
+    /// There is no newer snapshot to take and the log runs short: what the last one covers goes, though others may want it; and
+    /// where something that it does not cover holds a segment, that is carried forward.
+    private mutating func makeRoom() {
+        if !giveUpPrevious() { considerCarrying() }
+    }
+    private mutating func giveUpPrevious() -> Bool {
         guard let previous = snapshots.previous, previous.slot == core.snapshotSlot,
             log.segmentStart(of: previous.boundary) > log.oldestNeeded, previous.slot > snapshots.gaveUp
-        else { return }
+        else { return false }
         snapshots.gaveUp = previous.slot
         core.carryPromise(into: &effects)
         carryOut()
         core.released(below: previous.slot + 1)
         log.release(before: previous.boundary, after: core.appended)
+        return true
     }
 
     private mutating func takeSnapshot() {
@@ -97,7 +107,7 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
     }
 
     /// The superblock names the snapshot: the promise is carried forward, then segments before everything that is not
-    /// covered may go (◆). Nothing else has to be carried, since a segment that holds an uncovered batch, vote or decision stays.
+    /// covered may go (◆). A segment that holds an uncovered batch, vote or decision stays until room runs short (Engine+Carry).
     mutating func snapshotBecameDurable(_ slot: UInt64) {
         guard let (taken, cut) = snapshots.inFlight, taken == slot else { return }
         snapshots.inFlight = nil

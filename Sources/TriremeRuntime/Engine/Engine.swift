@@ -129,7 +129,7 @@ package struct Engine<Device: StorageDevice & ~Copyable, Wire: Network & ~Copyab
     }
 
     private func nextDue() -> UInt64 {
-        guard !hasMoreToSeal else { return now }
+        guard !hasMoreToSeal, !snapshots.hasMoreToCarry else { return now }
         var due = min(core.nextDue, gateway.nextDue(now: now))
         if let since = gateway.pendingSince, maySeal, !sealIsBlocked {
             due = min(due, since + settings.sealAfterNanoseconds)

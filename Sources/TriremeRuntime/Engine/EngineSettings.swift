@@ -79,6 +79,8 @@ package struct EngineCounters: Sendable {
     package var repairedBytes: UInt64 = 0
     package var readBacks: UInt64 = 0
     package var snapshots: UInt64 = 0
+    package var carriedSegments: UInt64 = 0
+    package var carriedBatches: UInt64 = 0
     package var elections: UInt64 = 0
     package init() {}
 }

@@ -52,6 +52,7 @@ struct PendingRead {
     enum Purpose {
         case execution
         case repair(ReplicaID)
+        case carry
     }
     var buffer: UInt32
     var batch: BatchDescriptor
@@ -71,9 +72,14 @@ struct PendingReads: ~Copyable {
         (base + count).initialize(to: read)
         count += 1
     }
-    func isReading(offset: UInt64) -> Bool {
-        for i in 0..<count {
-            if case .execution = base[i].purpose, base[i].offset == offset { return true }
+    /// Whether the record at this offset is being read to be executed, or to be carried forward.
+    func isReading(offset: UInt64, toCarry: Bool = false) -> Bool {
+        for i in 0..<count where base[i].offset == offset {
+            switch base[i].purpose {
+            case .execution: if !toCarry { return true }
+            case .carry: if toCarry { return true }
+            case .repair: break
+            }
         }
         return false
     }

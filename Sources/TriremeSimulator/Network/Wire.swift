@@ -66,6 +66,17 @@ package final class Wire {
         if !holds { referee.report(sentence()) }
     }
 
+    /// What a request asks for, for the trace.
+    private func name(_ kind: DatagramKind, _ body: UnsafeRawBufferPointer) -> String {
+        switch kind {
+        case .repair:
+            guard let r = BatchRequest.decode(body, members: members) else { return "" }
+            return " \(r.lane)/\(r.generation):\(r.first)…\(r.last)"
+        case .entryRequest: return EntryRequest.decode(body).map { " \($0.first)…\($0.last)" } ?? ""
+        default: return ""
+        }
+    }
+
     func send(_ kind: DatagramKind, _ body: UnsafeRawBufferPointer, from: Endpoint, to: ReplicaID?) {
         demand(
             body.count <= Limits.controlBodyBytes,
@@ -75,7 +86,8 @@ package final class Wire {
         witness.sent(kind, body, from: from.replica)
         let index = pool.take(kind, from: from.replica, batch: .none, copying: body)
         trace?.note(
-            queue.now, from.replica.index, "send \(kind) \(body.count) bytes to \(to.map(\.description) ?? "all")")
+            queue.now, from.replica.index,
+            "send \(kind)\(name(kind, body)) \(body.count) bytes to \(to.map(\.description) ?? "all")")
         dispatch(index, from: from.replica.index, to: to)
         pool.release(index)
     }

@@ -75,6 +75,8 @@ package final class EngineParticipant: Participant {
                 lanes += " \(lane)/\($0.generation):\($0.appended)(of \($0.wanted))"
             }
         }
+        let counters = engine.counters
+        lanes += "; \(engine.waitingForExecution), refused \(counters.refusedBatches), wrong digests \(counters.wrongDigests)"
         return "\(log), promise \(engine.core.promise), snapshot \(engine.core.snapshotSlot), executed slot "
             + "\(executedSlot), entries from \(oldestEntry), \(engine.maySeal ? "may" : "may not") seal, in flight "
             + "\(engine.ownInFlight), lanes\(lanes)"

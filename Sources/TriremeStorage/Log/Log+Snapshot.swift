@@ -58,6 +58,8 @@ extension Log where Device: ~Copyable {
         wantedRelease = (max(start, wantedRelease?.before ?? 0), max(index, wantedRelease?.after ?? 0))
         superblockIfReleased()
     }
+    /// Whether a release waits for its carry-forward or for the superblock.
+    package var isReleasing: Bool { wantedRelease != nil || superblock.isBusy }
     mutating func superblockIfReleased() {
         // A log starts at a record that is durable: what lies at a place not yet written is of another incarnation.
         guard let release = wantedRelease, stream.durableIndex >= release.after, stream.durableOffset > release.before

@@ -83,8 +83,10 @@ package struct Log<Device: StorageDevice & ~Copyable>: ~Copyable {
     package func canAppend(_ bytes: Int) -> Bool { stream.canAppend(bytes) }
     /// Whether a batch of that many bytes may be appended by whose execution alone room can become free.
     package func canAppendAwaited(_ bytes: Int) -> Bool { stream.canAppendAwaited(bytes) }
-    /// Whether votes, promises and notes may be appended. Half of the reserve stays for what is carried forward.
+    /// Whether votes, promises and notes may be appended. Most of the reserve stays for what is carried forward.
     package var canAppendItems: Bool { stream.canAppendItems }
+    /// Whether a batch of that many bytes, or a page of items, may be carried forward now.
+    package func canCarry(_ bytes: Int) -> Bool { stream.canCarry(bytes) }
     /// Whether nothing is queued or under way.
     package var isIdle: Bool { stream.isIdle }
     /// The log's own pages: ``memoryBytes(_:)`` of them, for io_uring's registered region.

@@ -98,7 +98,7 @@ struct LogStream: ~Copyable {
         markWritten = resume.durableMark
         contentEnd = resume.contentEnd
         self.limit = limit
-        reserveBytes = UInt64(options.reserveBytes ?? geometry.segmentBytes)
+        reserveBytes = UInt64(options.reserveBytes ?? 2 * geometry.segmentBytes)
         mask = UInt64(options.queuedRecords - 1)
         records = .allocate(capacity: options.queuedRecords)
         writes = .allocate(capacity: options.writesInFlight)
@@ -127,13 +127,19 @@ struct LogStream: ~Copyable {
         return freeBytes >= needed && memory.freeCount >= options.reservedItemPages + fillers
             && Int(mask) + 1 - Int(queued - head) >= count + fillers + options.reservedItemPages
     }
-    /// Whether a batch that everything else waits for may be appended: it leaves a quarter of the reserve.
+    /// Whether a batch that everything else waits for may be appended: it leaves five eighths of the reserve.
     func canAppendAwaited(_ bytes: Int) -> Bool {
-        failure == nil && tail + UInt64(bytes) + reserveBytes / 4 <= limit
+        failure == nil && tail + UInt64(bytes) + reserveBytes / 8 * 5 <= limit
             && memory.freeCount >= options.reservedItemPages
     }
-    /// Whether items other than those that are carried forward may be appended: they leave half of the reserve.
-    var canAppendItems: Bool { failure == nil && tail + reserveBytes / 2 <= limit }
+    /// Whether items other than those that are carried forward may be appended: they leave three quarters of the reserve.
+    var canAppendItems: Bool { failure == nil && tail + reserveBytes / 4 * 3 <= limit }
+    /// Whether a record of that many bytes may be carried forward: anything that fits.
+    func canCarry(_ bytes: Int) -> Bool {
+        failure == nil && tail + UInt64(bytes + Limits.batchBytesMaximum) <= limit
+            && memory.freeCount >= options.reservedItemPages / 2
+            && Int(mask) + 1 - Int(queued - head) >= options.reservedItemPages / 2
+    }
 
     mutating func fail(_ error: StorageError) {
         if failure == nil { failure = error }
