@@ -224,6 +224,17 @@ package struct Lanes: ~Copyable {
         tracks[i].indexes[Self.ring(batch.sequence)] = index
     }
 
+    /// Batches of a lane, of all its generations, that are known to be somewhere and are not decided (PROTOCOL §3.5).
+    package func undecided(_ lane: ReplicaID, committed: Position) -> UInt64 {
+        var total: UInt64 = 0
+        for i in slots(lane) where tracks[i].isLive && tracks[i].generation >= committed.generation {
+            let decided = tracks[i].generation == committed.generation ? committed.sequence : 0
+            let known = max(tracks[i].appended, tracks[i].wanted)
+            total += known - min(known, decided)
+        }
+        return total
+    }
+
     /// Somebody was heard to have the batches up to `sequence`.
     mutating func want(_ lane: ReplicaID, _ generation: Generation, _ sequence: UInt64, committed: Position) {
         guard sequence > 0, let i = open(lane, generation, committed: committed) else { return }

@@ -12,6 +12,15 @@ struct OwnLane {
     var inFlight: UInt64 { sealed - executed }
 }
 
+/// What becomes of a lane's next batch.
+enum Admission: Equatable {
+    /// It is logged, and its buffer kept until it is executed.
+    case buffered
+    /// It is logged, and read back when it is executed.
+    case logged
+    case refused
+}
+
 extension Engine where Device: ~Copyable, Wire: ~Copyable {
     /// Own batches per turn: few, so that receiving keeps pace with sending.
     private static var sealsPerTurn: Int { 2 }
@@ -36,11 +45,17 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
     package var maySeal: Bool { !core.isForgetful && windowIsOpen && log.canAppend(settings.batchBytes) && laneIsOpen }
 
     /// Whether the lane takes one more own batch: after many restarts older generations are decided first
-    /// (`Limits.generationsPerLane`), and the undecided part is bounded (PROTOCOL §3.5).
+    /// (`Limits.generationsPerLane`), and the undecided part of all generations is bounded (PROTOCOL §3.5): to what every
+    /// replica has buffers and log for.
     private var laneIsOpen: Bool {
         let me = settings.core.me
-        return core.lanes.arriving(
-            me, settings.generation, own.sealed + 1, committed: core.committed[me.index]) == .next
+        let committed = core.committed[me.index]
+        return core.lanes.undecided(me, committed: committed) < undecidedBatches
+            && core.lanes.arriving(me, settings.generation, own.sealed + 1, committed: committed) == .next
+    }
+    private var undecidedBatches: UInt64 {
+        let share = log.device.isDurable ? log.usableBytes / UInt64(2 * settings.core.members * settings.batchBytes) : .max
+        return max(1, min(UInt64(settings.unacknowledgedBatches), share))
     }
 
     private mutating func seal(_ submission: Submission) {
@@ -66,13 +81,16 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
     }
 
     /// Appends a batch to the log, from the buffer that it lies in.
-    private mutating func append(_ batch: BatchDescriptor, buffer: UInt32) {
-        pool.hold(buffer, [.write, .execution])
-        if pool.kind(buffer) == .receive { waiting[batch.lane.index] += 1 }
+    ///
+    /// - Parameter keeping: whether it stays in the buffer until it is executed; else it is read back from the log.
+    private mutating func append(_ batch: BatchDescriptor, buffer: UInt32, keeping: Bool = true) {
+        pool.hold(buffer, keeping ? [.write, .execution] : .write)
+        if keeping, pool.kind(buffer) == .receive { waiting[batch.lane.index] += 1 }
         _ = log.append(batch, frame: pool.frame(buffer), buffer: buffer)
         let offset = log.lastOffset
         step(.appended(batch))
-        store.insert(StoredBatch(batch: batch, offset: offset, buffer: buffer, sealedAt: now), lanes: core.lanes)
+        store.insert(
+            StoredBatch(batch: batch, offset: offset, buffer: keeping ? buffer : nil, sealedAt: now), lanes: core.lanes)
         if store.forgotten >= core.oldestEntry { core.released(below: store.forgotten + 1) }
     }
 
@@ -85,12 +103,12 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
             : core.lanes.arriving(
                 batch.lane, batch.generation, batch.sequence, committed: core.committed[batch.lane.index])
         switch verdict {
-        case .next where admits(batch.lane, batch.generation, batch.sequence):
-            guard accept(batch, buffer: buffer) else { return }
+        case .next:
+            let admission = admission(batch.lane, batch.generation, batch.sequence)
+            guard admission != .refused else { return refuse(buffer) }
+            guard accept(batch, buffer: buffer, admission) else { return }
             takeEarly(batch.lane, batch.generation, from: batch.sequence + 1)
-        case .next, .refused:
-            counters.refusedBatches += 1
-            giveBack(buffer)
+        case .refused: refuse(buffer)
         case .duplicate:
             counters.duplicates += 1
             giveBack(buffer)
@@ -98,12 +116,22 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
         }
     }
 
+    private mutating func refuse(_ buffer: UInt32) {
+        counters.refusedBatches += 1
+        giveBack(buffer)
+    }
+
     /// Whether a lane's next batch may take a buffer and room in the log now. One that execution waits for may even where
     /// others may not: only by executing it anything becomes free. While the network's reserve is low a lane keeps one batch
     /// at most: repair comes through the reserve, and a backlog of one lane would take what another one's has to come through.
-    func admits(_ lane: ReplicaID, _ generation: Generation, _ sequence: UInt64) -> Bool {
-        if isAwaited(lane, generation, sequence) { return log.canAppendAwaited(settings.batchBytes) }
-        return waiting[lane.index] < waitingLimit && log.canAppend(settings.batchBytes)
+    /// One that the next vote waits for goes to the log all the same, but keeps no buffer: nothing is decided without it.
+    func admission(_ lane: ReplicaID, _ generation: Generation, _ sequence: UInt64) -> Admission {
+        if isAwaited(lane, generation, sequence) {
+            return log.canAppendAwaited(settings.batchBytes) ? .buffered : .refused
+        }
+        if waiting[lane.index] < waitingLimit, log.canAppend(settings.batchBytes) { return .buffered }
+        return core.awaitsForVote(lane, generation, sequence) && log.device.isDurable
+            && log.canAppendAwaited(settings.batchBytes) ? .logged : .refused
     }
     var waitingLimit: Int { network.wantsBuffers ? 1 : settings.laneShare }
     func isAwaited(_ lane: ReplicaID, _ generation: Generation, _ sequence: UInt64) -> Bool {
@@ -115,7 +143,7 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
     mutating func giveBack(_ buffer: UInt32) { drop(buffer, []) }
 
     /// Takes the next batch of its generation, if its digest continues the chain. Returns false if it was refused.
-    private mutating func accept(_ batch: BatchDescriptor, buffer: UInt32) -> Bool {
+    private mutating func accept(_ batch: BatchDescriptor, buffer: UInt32, _ admission: Admission) -> Bool {
         let before =
             core.lanes.track(batch.lane, batch.generation).flatMap {
                 $0.appended == 0 ? 0 : core.lanes.position(batch.lane, batch.generation, $0.appended)?.digest
@@ -128,7 +156,7 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
             giveBack(buffer)
             return false
         }
-        append(batch, buffer: buffer)
+        append(batch, buffer: buffer, keeping: admission == .buffered)
         asks[batch.lane.index].progressed(now: now)
         return true
     }
@@ -154,13 +182,14 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
     private mutating func takeEarly(_ lane: ReplicaID, _ generation: Generation, from first: UInt64) {
         var sequence = first
         while early.holds(lane, generation, sequence) {
-            guard admits(lane, generation, sequence) else {
+            let admission = admission(lane, generation, sequence)
+            guard admission != .refused else {
                 earlyWaits = true
                 return
             }
             let cell = early.cell(lane, sequence)
             cell.pointee.isFull = false
-            guard accept(cell.pointee.batch, buffer: cell.pointee.buffer) else { return }
+            guard accept(cell.pointee.batch, buffer: cell.pointee.buffer, admission) else { return }
             sequence += 1
         }
     }

@@ -64,10 +64,13 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
     private func request(_ lane: ReplicaID, _ track: LaneTrack) -> BatchRequest? {
         let first = track.appended + 1
         var last = first
-        guard !early.holds(lane, track.generation, first), admits(lane, track.generation, first) else { return nil }
+        guard !early.holds(lane, track.generation, first), admission(lane, track.generation, first) != .refused else {
+            return nil
+        }
         // No more than there is room for, and than all lanes' answers together find buffers for.
         let share = min(Int(Self.batchesPerRequest), max(1, EngineSettings.repairBuffers / settings.core.members))
-        let room = max(isAwaited(lane, track.generation, first) ? 8 : 1, waitingLimit - waiting[lane.index])
+        let isUrgent = isAwaited(lane, track.generation, first) || core.awaitsForVote(lane, track.generation, first)
+        let room = max(isUrgent ? 8 : 1, waitingLimit - waiting[lane.index])
         while last < track.wanted, last - first + 1 < UInt64(min(share, room)),
             !early.holds(lane, track.generation, last + 1)
         {

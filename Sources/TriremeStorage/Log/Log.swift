@@ -78,6 +78,8 @@ package struct Log<Device: StorageDevice & ~Copyable>: ~Copyable {
     package var failure: StorageError? { stream.failure }
     /// Bytes of records that may be appended before the log is full, the reserve not counted.
     package var freeBytes: UInt64 { stream.freeBytes }
+    /// Bytes that the whole log holds without its reserve.
+    package var usableBytes: UInt64 { stream.usableBytes }
     /// Whether batches of that many bytes in all, headers included, may be appended. A reserve is kept
     /// for items and for what is carried forward.
     package func canAppend(_ bytes: Int) -> Bool { stream.canAppend(bytes) }

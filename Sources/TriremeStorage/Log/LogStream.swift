@@ -118,6 +118,7 @@ struct LogStream: ~Copyable {
         let end = tail + reserveBytes
         return limit > end ? limit - end : 0
     }
+    var usableBytes: UInt64 { geometry.totalBytes - min(geometry.totalBytes, reserveBytes) }
     /// Whether batches of that many bytes, headers included, may be appended without using the reserves.
     func canAppend(_ bytes: Int) -> Bool {
         guard failure == nil else { return false }
