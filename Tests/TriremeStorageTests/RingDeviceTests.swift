@@ -28,7 +28,7 @@ private final class TemporaryDirectory {
     }
 }
 
-private let shape = LogGeometry(segmentBytes: 4 << 20, segments: 3)
+private let shape = LogGeometry(segmentBytes: 4 << 20, segments: 4)
 
 private func openRing(
     _ path: String, _ recovered: Recovered = Recovered(), memory: UnsafeMutableRawBufferPointer? = nil,

@@ -111,7 +111,9 @@ extension Replica {
     /// Whether the next vote waits for this batch.
     package func awaitsForVote(_ lane: ReplicaID, _ generation: Generation, _ sequence: UInt64) -> Bool {
         let proposal = proposals[nextVote]
-        guard proposal.slot == nextVote, proposal.ballot == votingBallot, proposal.entry.kind == .cut else { return false }
+        guard proposal.slot == nextVote, proposal.ballot == votingBallot, proposal.entry.kind == .cut else {
+            return false
+        }
         let position = proposal.entry.cut[lane.index]
         return position.generation == generation && sequence <= position.sequence
     }

@@ -54,7 +54,8 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
             && core.lanes.arriving(me, settings.generation, own.sealed + 1, committed: committed) == .next
     }
     private var undecidedBatches: UInt64 {
-        let share = log.device.isDurable ? log.usableBytes / UInt64(2 * settings.core.members * settings.batchBytes) : .max
+        let share =
+            log.device.isDurable ? log.usableBytes / UInt64(2 * settings.core.members * settings.batchBytes) : .max
         return max(1, min(UInt64(settings.unacknowledgedBatches), share))
     }
 

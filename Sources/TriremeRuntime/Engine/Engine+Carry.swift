@@ -17,7 +17,8 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
         let segment = UInt64(log.geometry.segmentBytes)
         let end = log.oldestNeeded + segment
         guard end + segment <= log.durableOffset else { return }
-        var needed = (snapshots.highestMentioned - min(snapshots.highestMentioned, core.snapshotSlot)) * Self.bytesPerSlot
+        var needed =
+            (snapshots.highestMentioned - min(snapshots.highestMentioned, core.snapshotSlot)) * Self.bytesPerSlot
         store.forEach(notCoveredBy: core.snapshotCut) {
             needed += UInt64(roundedToPages(Limits.headerBytes + Int($0.pointee.batch.payloadBytes)))
             return true
@@ -35,7 +36,8 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
             snapshots.carryingBefore = nil
             return
         }
-        guard !log.isReleasing, carryBatches(before: end), carrySlots(before: end), log.canCarry(Limits.pageBytes) else {
+        guard !log.isReleasing, carryBatches(before: end), carrySlots(before: end), log.canCarry(Limits.pageBytes)
+        else {
             return
         }
         core.carryPromise(into: &effects)

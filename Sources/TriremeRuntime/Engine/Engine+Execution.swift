@@ -50,7 +50,9 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
     /// What execution waits for, and how many received batches of each lane wait for it: for traces.
     package var waitingForExecution: String {
         let waits = (0..<settings.core.members).map { "\(waiting[$0])" }.joined(separator: " ")
-        return (cursor.isActive ? "at slot \(cursor.slot) \(cursor.lane)/\(cursor.generation):\(cursor.next)…\(cursor.last), " : "")
+        return
+            (cursor.isActive
+            ? "at slot \(cursor.slot) \(cursor.lane)/\(cursor.generation):\(cursor.next)…\(cursor.last), " : "")
             + "waiting \(waits), \(network.wantsBuffers ? "wants buffers" : "has buffers")"
     }
 

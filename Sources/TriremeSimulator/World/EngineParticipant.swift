@@ -76,7 +76,8 @@ package final class EngineParticipant: Participant {
             }
         }
         let counters = engine.counters
-        lanes += "; \(engine.waitingForExecution), refused \(counters.refusedBatches), wrong digests \(counters.wrongDigests)"
+        lanes +=
+            "; \(engine.waitingForExecution), refused \(counters.refusedBatches), wrong digests \(counters.wrongDigests)"
         return "\(log), promise \(engine.core.promise), snapshot \(engine.core.snapshotSlot), executed slot "
             + "\(executedSlot), entries from \(oldestEntry), \(engine.maySeal ? "may" : "may not") seal, in flight "
             + "\(engine.ownInFlight), lanes\(lanes)"
