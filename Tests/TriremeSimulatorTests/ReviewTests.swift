@@ -1,0 +1,134 @@
+// Findings of a review, each as a test that fails until it is mended.
+import Testing
+import TriremeCore
+import TriremeRuntime
+import TriremeStorage
+import TriremeTransport
+
+/// What a scripted network is told to bring, and what was sent through it.
+private final class Scripted {
+    var arrivals: [(inout Scripted.Empty) -> Arrival?] = []
+    struct Empty { var buffers: [(UInt32, UnsafeMutableRawPointer)] = [] }
+    var empty = Empty()
+    var sentBatches: [BatchDescriptor] = []
+    var leaving: [UInt32] = []
+}
+private struct ScriptedNetwork: Network, ~Copyable {
+    let script: Scripted
+    mutating func provide(buffer: UInt32, at address: UnsafeMutableRawPointer) {
+        script.empty.buffers.append((buffer, address))
+    }
+    var wantsBuffers: Bool { false }
+    mutating func multicast(_ kind: DatagramKind, _ body: UnsafeRawBufferPointer) {}
+    mutating func send(_ kind: DatagramKind, _ body: UnsafeRawBufferPointer, to: ReplicaID) {}
+    mutating func multicast(_ batch: BatchDescriptor, payload: UnsafeRawPointer, token: UInt32) {
+        script.leaving.append(token)
+    }
+    mutating func send(_ batch: BatchDescriptor, payload: UnsafeRawPointer, to: ReplicaID, token: UInt32) {
+        script.sentBatches.append(batch)
+        script.leaving.append(token)
+    }
+    mutating func next() -> Arrival? {
+        if !script.leaving.isEmpty { return .sent(token: script.leaving.removeFirst()) }
+        guard !script.arrivals.isEmpty else { return nil }
+        return script.arrivals.removeFirst()(&script.empty)
+    }
+}
+private final class Nothing: Application, Gateway {
+    func apply(_ batch: BatchDescriptor, payload: UnsafeRawPointer, slot: UInt64, timestamp: UInt64, isOwn: Bool) {}
+    var stateDigest: UInt64 { 0 }
+    func snapshot() throws -> UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: nil, count: 0) }
+    func restore(from bytes: UnsafeRawBufferPointer) throws {}
+    func poll(now: UInt64, mustSeal: Bool, pool: BufferPool) -> Submission? { nil }
+    var pendingSince: UInt64? { nil }
+    var hasWork: Bool { false }
+    func turnEnded() {}
+    func nextDue(now: UInt64) -> UInt64 { .max }
+}
+
+@Suite struct ReviewTests {
+    private static let generation = Generation(epoch: 1, counter: 7)
+    private static let identity = LogIdentity(clusterLow: 1, clusterHigh: 2, replica: ReplicaID(0))
+    private static let geometry = LogGeometry(segmentBytes: 1 << 20, segments: 4)
+
+    /// The k-th batch of lane 1: without a payload, whose checksum is 0.
+    private static func batch(_ k: UInt64) -> BatchDescriptor {
+        var digest: UInt64 = 0
+        for _ in 1...k { digest = BatchDescriptor.chain(digest, checksum: 0, payloadBytes: 0) }
+        return BatchDescriptor(
+            lane: ReplicaID(1), generation: generation, sequence: k, payloadBytes: 0, payloadChecksum: 0, count: 0,
+            stride: 0, digest: digest)
+    }
+
+    /// A disk whose snapshot covers batches 1 … 20 of lane 1 and whose log holds 1 … 10 of them: what was executed and was not
+    /// yet durable in the log is in the snapshot, which was durable earlier.
+    private static func diskWhoseSnapshotIsAhead() throws -> ScriptedDisk {
+        let disk = ScriptedDisk(geometry: geometry)
+        var device = ScriptedDevice(disk)
+        try Log<ScriptedDevice>.format(&device, identity: identity, geometry: geometry, epoch: 1)
+        var log = try Log<ScriptedDevice>.open(device, identity: identity, geometry: geometry, members: 3) { _ in }
+        let memory = UnsafeMutableRawPointer.allocate(byteCount: 21 * Limits.pageBytes, alignment: Limits.pageBytes)
+        memory.initializeMemory(as: UInt8.self, repeating: 0, count: 21 * Limits.pageBytes)
+        for k in 1...10 { _ = log.append(batch(UInt64(k)), frame: memory + k * Limits.pageBytes, buffer: 0) }
+        log.pump()
+        disk.completeAll()
+        while log.next() != nil {}
+        for k in 11...20 { _ = log.append(batch(UInt64(k)), frame: memory + k * Limits.pageBytes, buffer: 0) }
+        log.pump()
+        var cut = Cut(epoch: 1)
+        cut[1] = batch(20).position
+        log.writeSnapshot(
+            slot: 5, cut: cut, lengthBytes: 8, memory: UnsafeRawBufferPointer(start: memory, count: Limits.pageBytes))
+        // The snapshot's writes are over before the log's.
+        while let i = disk.pending.firstIndex(where: { if case .segment = $0.file { false } else { true } }) {
+            disk.complete(i)
+            while log.next() != nil {}
+            log.pump()
+        }
+        return disk.afterCrash()
+    }
+
+    /// A replica that starts so goes on with batch 21. It has no batch 11 … 20, and must not give any.
+    @Test func aSnapshotAheadOfTheLogLeavesNoGapToBeServed() throws {
+        let disk = try Self.diskWhoseSnapshotIsAhead()
+        let quorums = try Quorums.standard(members: 3)
+        var settings = EngineSettings(
+            core: CoreConfiguration(quorums: quorums, me: ReplicaID(0)), batchBytes: 4_096, windowBatches: 4)
+        var recovered = RecoveredState(settings)
+        let log = try Log<ScriptedDevice>.open(
+            ScriptedDevice(disk), identity: Self.identity, geometry: Self.geometry, members: 3
+        ) { (event) throws(StorageError) in try recovered.take(event) }
+        settings.generation = log.generation
+        let pool = BufferPool(
+            batchBytes: 4_096, own: settings.ownBuffers, receive: settings.receiveBuffers,
+            reserve: EngineSettings.reserveBuffers)
+        let nothing = Nothing()
+        let script = Scripted()
+        var engine = Engine(
+            settings: settings, recovered: recovered, log: log, network: ScriptedNetwork(script: script), pool: pool,
+            application: nothing, gateway: nothing)
+        engine.start()
+        let next = Self.batch(21)
+        script.arrivals.append { empty in
+            let (buffer, frame) = empty.buffers.removeFirst()
+            return .batch(next, from: ReplicaID(1), buffer: buffer, frame: frame)
+        }
+        var body = [UInt8](repeating: 0, count: 64)
+        let bytes = body.withUnsafeMutableBytes { room in
+            var writer = WireWriter(room)
+            BatchRequest(lane: ReplicaID(1), generation: Self.generation, first: 11, last: 11).encode(into: &writer)
+            return [UInt8](writer.bytes)
+        }
+        let request = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count, alignment: 8)
+        request.copyBytes(from: bytes)
+        script.arrivals.append { _ in .control(.repair, from: ReplicaID(2), body: UnsafeRawBufferPointer(request)) }
+        for turn in 1...6 as ClosedRange<UInt64> {
+            _ = engine.turn(now: 1_000_000 * turn, wallClock: 1)
+            disk.completeAll()
+        }
+        #expect(engine.core.lanes.received(ReplicaID(1)).sequence == 21)
+        #expect(script.sentBatches == [], "asked for a batch that it has not, it sends something else")
+        let free = pool.freeCount(.own)
+        #expect(free <= settings.ownBuffers, "\(free) of \(settings.ownBuffers) own buffers are free")
+    }
+}
