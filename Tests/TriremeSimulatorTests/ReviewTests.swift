@@ -52,7 +52,7 @@ private final class Nothing: Application, Gateway {
     private static let geometry = LogGeometry(segmentBytes: 1 << 20, segments: 4)
 
     /// The k-th batch of lane 1: without a payload, whose checksum is 0.
-    private static func batch(_ k: UInt64) -> BatchDescriptor {
+    private static func batch(_ k: UInt64, _ generation: Generation = generation) -> BatchDescriptor {
         var digest: UInt64 = 0
         for _ in 1...k { digest = BatchDescriptor.chain(digest, checksum: 0, payloadBytes: 0) }
         return BatchDescriptor(
@@ -88,40 +88,125 @@ private final class Nothing: Application, Gateway {
         return disk.afterCrash()
     }
 
-    /// A replica that starts so goes on with batch 21. It has no batch 11 … 20, and must not give any.
-    @Test func aSnapshotAheadOfTheLogLeavesNoGapToBeServed() throws {
-        let disk = try Self.diskWhoseSnapshotIsAhead()
-        let quorums = try Quorums.standard(members: 3)
-        var settings = EngineSettings(
-            core: CoreConfiguration(quorums: quorums, me: ReplicaID(0)), batchBytes: 4_096, windowBatches: 4)
+    private func settings() throws -> EngineSettings {
+        EngineSettings(
+            core: CoreConfiguration(quorums: try Quorums.standard(members: 3), me: ReplicaID(0)), batchBytes: 4_096,
+            windowBatches: 4)
+    }
+    private func start(
+        _ disk: ScriptedDisk, _ script: Scripted, _ pool: BufferPool
+    ) throws -> Engine<ScriptedDevice, ScriptedNetwork> {
+        var settings = try settings()
         var recovered = RecoveredState(settings)
         let log = try Log<ScriptedDevice>.open(
             ScriptedDevice(disk), identity: Self.identity, geometry: Self.geometry, members: 3
         ) { (event) throws(StorageError) in try recovered.take(event) }
         settings.generation = log.generation
-        let pool = BufferPool(
-            batchBytes: 4_096, own: settings.ownBuffers, receive: settings.receiveBuffers,
-            reserve: EngineSettings.reserveBuffers)
         let nothing = Nothing()
-        let script = Scripted()
         var engine = Engine(
             settings: settings, recovered: recovered, log: log, network: ScriptedNetwork(script: script), pool: pool,
             application: nothing, gateway: nothing)
         engine.start()
+        return engine
+    }
+    private func pool(_ settings: EngineSettings) -> BufferPool {
+        BufferPool(
+            batchBytes: 4_096, own: settings.ownBuffers, receive: settings.receiveBuffers,
+            reserve: EngineSettings.reserveBuffers)
+    }
+    private func formatted() throws -> ScriptedDisk {
+        let disk = ScriptedDisk(geometry: Self.geometry)
+        var device = ScriptedDevice(disk)
+        try Log<ScriptedDevice>.format(&device, identity: Self.identity, geometry: Self.geometry, epoch: 1)
+        return disk
+    }
+    private func message(_ fill: (inout WireWriter) -> Void) -> UnsafeRawBufferPointer {
+        let room = UnsafeMutableRawBufferPointer.allocate(byteCount: 1_280, alignment: 8)
+        var writer = WireWriter(room)
+        fill(&writer)
+        return UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(room)[..<writer.count])
+    }
+
+    /// Batches of a generation that is given up are executed nowhere; their buffers must come back all the same. An owner that
+    /// starts again five times, with a window of batches lost on their way to the sequencer, leaves no room for its lane else.
+    @Test func abandonedBatchesGiveTheirBuffersBack() throws {
+        let disk = try formatted()
+        let script = Scripted()
+        let pool = pool(try settings())
+        var engine = try start(disk, script, pool)
+        var now: UInt64 = 1_000_000
+        func turns() {
+            for _ in 0..<4 {
+                now += 1_000_000
+                _ = engine.turn(now: now, wallClock: 1)
+                disk.completeAll()
+            }
+        }
+        func arrive(_ batch: BatchDescriptor) {
+            script.arrivals.append { empty in
+                let (buffer, frame) = empty.buffers.removeFirst()
+                return .batch(batch, from: ReplicaID(1), buffer: buffer, frame: frame)
+            }
+            turns()
+        }
+        for start in 1...5 as ClosedRange<UInt32> {
+            for k in 1...4 as ClosedRange<UInt64> { arrive(Self.batch(k, Generation(epoch: 1, counter: start))) }
+        }
+        let last = Generation(epoch: 1, counter: 6)
+        var cut = Cut(epoch: 1)
+        cut[1] = Self.batch(1, last).position
+        let entries = message {
+            EntriesHeader(first: 1, count: 1).encode(into: &$0)
+            $0.put(Entry(cut), members: 3)
+        }
+        script.arrivals.append { _ in .control(.entries, from: ReplicaID(1), body: entries) }
+        turns()
+        arrive(Self.batch(1, last))
+        #expect(engine.core.executor.slot == 1)
+        arrive(Self.batch(2, last))
+        let reached = engine.core.lanes.received(ReplicaID(1))
+        #expect(reached.generation == last && reached.sequence == 2, "the lane is taken up to \(reached)")
+    }
+
+    /// What an idle log holds last must be vouched for by a later record, or rot in it passes for a torn end (PROTOCOL §1).
+    @Test func anIdleLogVouchesForItsLastPromise() throws {
+        let disk = try formatted()
+        let script = Scripted()
+        var engine = try start(disk, script, pool(try settings()))
+        let ballot = Ballot(epoch: 1, round: 4, owner: ReplicaID(1))
+        let prepare = message { Prepare(ballot: ballot, from: 1).encode(into: &$0) }
+        script.arrivals.append { _ in .control(.prepare, from: ReplicaID(1), body: prepare) }
+        // Two seconds in which nothing happens.
+        for turn in 1...200 as ClosedRange<UInt64> {
+            _ = engine.turn(now: 10_000_000 * turn, wallClock: 1)
+            disk.completeAll()
+        }
+        let promise = engine.core.promise
+        #expect(promise == ballot)
+        // One sector of the promise's record rots.
+        disk.flip(.segment(0), at: 40)
+        let again = ScriptedDisk(copyOf: disk)
+        #expect(throws: StorageError.self, "a promise that was given is forgotten, and nobody notices") {
+            _ = try start(again, Scripted(), pool(try settings()))
+        }
+    }
+
+    /// A replica that starts so goes on with batch 21. It has no batch 11 … 20, and must not give any.
+    @Test func aSnapshotAheadOfTheLogLeavesNoGapToBeServed() throws {
+        let disk = try Self.diskWhoseSnapshotIsAhead()
+        let settings = try settings()
+        let script = Scripted()
+        let pool = pool(settings)
+        var engine = try start(disk, script, pool)
         let next = Self.batch(21)
         script.arrivals.append { empty in
             let (buffer, frame) = empty.buffers.removeFirst()
             return .batch(next, from: ReplicaID(1), buffer: buffer, frame: frame)
         }
-        var body = [UInt8](repeating: 0, count: 64)
-        let bytes = body.withUnsafeMutableBytes { room in
-            var writer = WireWriter(room)
-            BatchRequest(lane: ReplicaID(1), generation: Self.generation, first: 11, last: 11).encode(into: &writer)
-            return [UInt8](writer.bytes)
+        let request = message {
+            BatchRequest(lane: ReplicaID(1), generation: Self.generation, first: 11, last: 11).encode(into: &$0)
         }
-        let request = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count, alignment: 8)
-        request.copyBytes(from: bytes)
-        script.arrivals.append { _ in .control(.repair, from: ReplicaID(2), body: UnsafeRawBufferPointer(request)) }
+        script.arrivals.append { _ in .control(.repair, from: ReplicaID(2), body: request) }
         for turn in 1...6 as ClosedRange<UInt64> {
             _ = engine.turn(now: 1_000_000 * turn, wallClock: 1)
             disk.completeAll()
