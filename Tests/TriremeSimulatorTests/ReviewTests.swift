@@ -168,6 +168,33 @@ private final class Nothing: Application, Gateway {
         #expect(reached.generation == last && reached.sequence == 2, "the lane is taken up to \(reached)")
     }
 
+    /// A disk that stands still while the others go on deciding must make the replica wait, not end it.
+    @Test func aStalledDiskEndsNobody() throws {
+        let disk = try formatted()
+        let script = Scripted()
+        var engine = try start(disk, script, pool(try settings()))
+        let perMessage = EntriesHeader.perDatagram(members: 3)
+        var slot: UInt64 = 1
+        var now: UInt64 = 1_000_000
+        // Three seconds at ten slots a millisecond; no write completes.
+        for _ in 0..<3_000 where engine.failure == nil {
+            let first = slot
+            let count = UInt8(min(10, perMessage))
+            let entries = message {
+                EntriesHeader(first: first, count: count).encode(into: &$0)
+                for _ in 0..<count { $0.put(Entry(Cut(epoch: 1)), members: 3) }
+            }
+            slot += UInt64(count)
+            script.arrivals.append { _ in .control(.entries, from: ReplicaID(1), body: entries) }
+            now += 1_000_000
+            _ = engine.turn(now: now, wallClock: 1)
+            entries.deallocate()
+        }
+        let failure = engine.failure?.description ?? ""
+        let noted = engine.core.commitIndex
+        #expect(failure == "", "after \(noted) slots and \(now / 1_000_000) ms")
+    }
+
     /// What an idle log holds last must be vouched for by a later record, or rot in it passes for a torn end (PROTOCOL §1).
     @Test func anIdleLogVouchesForItsLastPromise() throws {
         let disk = try formatted()
