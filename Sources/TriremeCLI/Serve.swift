@@ -61,7 +61,6 @@ struct Serve: ParsableCommand {
             )
         }
         warn(configuration)
-        if configuration.durability == .memory { mkdir(data, 0o700) }
         var logger = Logger(label: "trireme")
         if quiet { logger.logLevel = .warning }
         let host = try ReplicaHost.start(

@@ -87,6 +87,9 @@ extension Replica {
         if entry.kind == .cut { committed.join(entry.cut) }
     }
 
+    /// Something that binds may be lost (PROTOCOL §9 ◆). Before ``finishRecovery(generation:)``.
+    package mutating func becomeForgetful() { isForgetful = true }
+
     /// The log is read: resumes the run of votes, so that votes that were reported stay reported.
     package mutating func finishRecovery(generation: Generation) {
         self.generation = generation

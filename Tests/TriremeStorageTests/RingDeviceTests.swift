@@ -6,7 +6,7 @@ import TriremeCore
 import TriremeStorage
 
 /// A directory of this test, removed at its end. On a disk: a memory file system may lack O_DIRECT.
-private final class TemporaryDirectory {
+final class TemporaryDirectory {
     let path: String
     init() {
         let base = getenv("TMPDIR").map { String(cString: $0) } ?? "/var/tmp"

@@ -63,10 +63,12 @@ extension Replica {
         }
     }
 
-    /// Neither execution nor the notes in the log may fall so far behind that entries they need are forgotten.
+    /// Neither execution nor the notes in the log may fall so far behind that entries they need are forgotten; nor may the
+    /// snapshot, however long it takes to write: a start has to execute every slot above it again (PROTOCOL §9).
     private var canCommit: Bool {
         commitIndex - executor.slot < history.capacity / 2
             && commitIndex - noted < UInt64(Limits.votingWindowSlots) / 2
+            && commitIndex - snapshotSlot + UInt64(Limits.votesAheadSlots) < history.capacity
     }
 
     private mutating func commit(_ slot: UInt64, _ entry: Entry) {

@@ -154,6 +154,21 @@ struct BatchStore: ~Copyable {
         }
     }
 
+    /// A batch of the lane's generations below `generation` that lies in a buffer of which `isMeant` is true.
+    func firstCell(
+        _ lane: ReplicaID, below generation: Generation, _ isMeant: (UInt32) -> Bool
+    ) -> UnsafeMutablePointer<StoredBatch>? {
+        for i in slots(lane) where tracks[i].cells != nil && tracks[i].generation < generation {
+            let track = tracks[i]
+            guard track.first <= track.last else { continue }
+            for sequence in track.first...track.last {
+                let cell = track.cells! + Int(sequence & (capacity - 1))
+                if let buffer = cell.pointee.buffer, isMeant(buffer) { return cell }
+            }
+        }
+        return nil
+    }
+
     /// Most batches of any generation above what `cut` covers: how close the rings are to forgetting what is needed.
     func mostUncovered(by cut: Cut) -> UInt64 {
         var most: UInt64 = 0

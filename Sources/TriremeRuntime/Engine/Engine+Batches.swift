@@ -51,6 +51,7 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
         let me = settings.core.me
         let committed = core.committed[me.index]
         return core.lanes.undecided(me, committed: committed) < undecidedBatches
+            && isNameable(me, settings.generation, own.sealed + 1)
             && core.lanes.arriving(me, settings.generation, own.sealed + 1, committed: committed) == .next
     }
     private var undecidedBatches: UInt64 {
@@ -122,11 +123,18 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
         giveBack(buffer)
     }
 
+    /// Whether the store can remember where the batch lies until a durable snapshot covers it.
+    private func isNameable(_ lane: ReplicaID, _ generation: Generation, _ sequence: UInt64) -> Bool {
+        let covered = core.snapshotCut[lane.index]
+        return sequence - (covered.generation == generation ? min(covered.sequence, sequence) : 0) <= store.capacity
+    }
+
     /// Whether a lane's next batch may take a buffer and room in the log now. One that execution waits for may even where
     /// others may not: only by executing it anything becomes free. While the network's reserve is low a lane keeps one batch
     /// at most: repair comes through the reserve, and a backlog of one lane would take what another one's has to come through.
     /// One that the next vote waits for goes to the log all the same, but keeps no buffer: nothing is decided without it.
     func admission(_ lane: ReplicaID, _ generation: Generation, _ sequence: UInt64) -> Admission {
+        guard isNameable(lane, generation, sequence) else { return .refused }
         if isAwaited(lane, generation, sequence) {
             return log.canAppendAwaited(settings.batchBytes) ? .buffered : .refused
         }

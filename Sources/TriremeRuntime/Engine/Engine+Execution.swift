@@ -41,7 +41,9 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
                 cursor = ExecutionCursor(
                     lane: lane, generation: generation, next: first, last: last, slot: slot, timestamp: timestamp,
                     isActive: true)
-            case .endOfSlot: continue
+            case .endOfSlot:
+                dropAbandoned()
+                continue
             case nil: return
             }
         }
@@ -83,6 +85,22 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
         executed(cell, buffer)
         cursor.next += 1
         return true
+    }
+
+    /// Where a lane's generation rose, what was received of lower ones is executed nowhere: their buffers come back.
+    private mutating func dropAbandoned() {
+        for lane in 0..<settings.core.members {
+            let generation = core.executor.cut[lane].generation
+            guard executedGenerations[lane] < generation else { continue }
+            executedGenerations[lane] = generation
+            while let cell = store.firstCell(ReplicaID(lane), below: generation, { pool.holds($0).contains(.execution) }),
+                let buffer = cell.pointee.buffer
+            {
+                if pool.kind(buffer) == .receive { waiting[lane] -= 1 }
+                cell.pointee.buffer = nil
+                drop(buffer, .execution)
+            }
+        }
     }
 
     /// A batch was executed: its buffer is retained for repair for a while, the oldest retained one goes.

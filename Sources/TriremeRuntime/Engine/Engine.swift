@@ -36,11 +36,16 @@ package struct Engine<Device: StorageDevice & ~Copyable, Wire: Network & ~Copyab
     var retained: Retained
 
     // Execution (Engine+Execution.swift).
+    /// Per lane, the generation that was executed last.
+    var executedGenerations = InlineArray<16, Generation>(repeating: .zero)
     var cursor = ExecutionCursor()
 
     // Repair (Engine+Repair.swift).
     var asks: InlineArray<16, BatchAsk> = InlineArray(repeating: BatchAsk())
     var reads: PendingReads
+
+    /// When the log is vouched for, if it stays idle.
+    private var vouchDueAt: UInt64?
 
     // Snapshots (Engine+Snapshot.swift).
     var snapshots: Snapshots
@@ -53,6 +58,8 @@ package struct Engine<Device: StorageDevice & ~Copyable, Wire: Network & ~Copyab
     ) {
         self.settings = settings
         core = recovered.core
+        // The log remembers it, whatever the caller says (PROTOCOL §9 ◆).
+        if log.isForgetful { core.becomeForgetful() }
         self.log = log
         self.network = network
         self.pool = pool
@@ -106,11 +113,23 @@ package struct Engine<Device: StorageDevice & ~Copyable, Wire: Network & ~Copyab
         considerSnapshot()
         askForBatches()
         sendStatus()
+        vouch()
         log.pump()
         finishWhatIsDone()
         gateway.turnEnded()
         if let fatal = core.fatal { failure = EngineFailure(fatal) }
         return nextDue()
+    }
+
+    /// A log that fell idle gets an empty record, so that no rot in its last records passes for a torn end (PROTOCOL §1).
+    private mutating func vouch() {
+        guard log.wantsVouching else {
+            vouchDueAt = nil
+            return
+        }
+        let due = vouchDueAt ?? now + settings.vouchAfterNanoseconds
+        vouchDueAt = due
+        if due <= now, log.canCarry(Limits.pageBytes) { log.vouch() }
     }
 
     /// What the device completed at once (memory does) is reported in the same turn.
@@ -134,6 +153,7 @@ package struct Engine<Device: StorageDevice & ~Copyable, Wire: Network & ~Copyab
         if let since = gateway.pendingSince, maySeal, !sealIsBlocked {
             due = min(due, since + settings.sealAfterNanoseconds)
         }
+        if let vouchDueAt { due = min(due, max(vouchDueAt, now + settings.vouchAfterNanoseconds / 16)) }
         for lane in 0..<settings.core.members { due = min(due, asks[lane].dueAt ?? .max) }
         return due
     }

@@ -22,6 +22,10 @@ package struct EngineSettings: Sendable {
     package var isForgetful: Bool
     package var seed: UInt64
 
+    /// How long the log is idle before an empty record vouches for its last ones, in nanoseconds: long enough to be rare under
+    /// load, and short beside the time in which sectors rot.
+    package var vouchAfterNanoseconds: UInt64 = 100_000_000
+
     /// Windows that a receiver may lag before its sender waits for it.
     package static let stragglerFactor = 4
     /// Batches that came early and wait for those before them, per lane.

@@ -72,10 +72,8 @@ extension Reactor {
                 application: neighbours.application, gateway: neighbours.gateway)
             try turn(engine, ground.ring, wakerFile: wakerFile, configuredBytes: configured, neighbours)
         } else {
-            // Above every generation of an earlier start, as long as the clock does not go back: nothing else survives here.
-            settings.generation = Generation(
-                epoch: settings.core.epoch,
-                counter: UInt32(truncatingIfNeeded: trm_realtime_nanoseconds() / 1_000_000_000))
+            let directory = try openMemoryDirectory()
+            settings.generation = directory.generation
             let log = Log(
                 volatile: MemoryDevice(), identity: options.identity, generation: settings.generation,
                 members: settings.core.members, geometry: options.geometry, options: options.logOptions,
@@ -84,6 +82,7 @@ extension Reactor {
                 settings: settings, recovered: RecoveredState(settings), log: log, network: network, pool: pool,
                 application: neighbours.application, gateway: neighbours.gateway)
             try turn(engine, ground.ring, wakerFile: wakerFile, configuredBytes: configured, neighbours)
+            extendLifetime(directory)
         }
     }
 
@@ -135,6 +134,14 @@ extension Reactor {
         // The ring of a process that has just died keeps its sockets for a moment.
         usleep(20_000)
         return try openNetwork(ring, pool: pool, patience: patience - 1)
+    }
+
+    private func openMemoryDirectory() throws(RuntimeError) -> MemoryDirectory {
+        do {
+            return try MemoryDirectory(
+                at: options.dataDirectory, identity: options.identity, epoch: options.engine.core.epoch,
+                format: options.format)
+        } catch { throw RuntimeError(error.message) }
     }
 
     private func openLog(

@@ -38,14 +38,7 @@ package struct DataDirectory: ~Copyable {
     /// after it; before that the directory is not formatted.
     package static func create(at path: String, geometry: LogGeometry) throws(StorageError) {
         try geometry.check()
-        var isNew = try makeDirectory(path)
-        if !isNew { isNew = try isEmpty(path) }
-        guard isNew else {
-            throw StorageError(
-                .alreadyFormatted,
-                "data directory \(path): not empty; a new identity needs an absent or empty one (or start without --format)"
-            )
-        }
+        try requireNew(path)
         let lock = try takeLock(path, 0)
         defer { close(lock) }
         let needed = geometry.totalBytes + UInt64(4 * Limits.pageBytes)
@@ -123,7 +116,18 @@ package struct DataDirectory: ~Copyable {
 
     // MARK: pieces
 
-    private static func takeLock(_ path: String, _ patienceMilliseconds: UInt32) throws(StorageError) -> Int32 {
+    /// Makes an absent directory; refuses one that is not empty.
+    static func requireNew(_ path: String) throws(StorageError) {
+        var isNew = try makeDirectory(path)
+        if !isNew { isNew = try isEmpty(path) }
+        guard isNew else {
+            throw StorageError(
+                .alreadyFormatted,
+                "data directory \(path): not empty; a new identity needs an absent or empty one (or start without --format)"
+            )
+        }
+    }
+    static func takeLock(_ path: String, _ patienceMilliseconds: UInt32) throws(StorageError) -> Int32 {
         // A process that has just died keeps it until its ring is gone.
         var result: Int32 = 0
         let text = sentence { result = trm_lock_file("\(path)/lock", patienceMilliseconds, $0, $1) }

@@ -134,11 +134,14 @@ struct LogStream: ~Copyable {
             && memory.freeCount >= options.reservedItemPages
     }
     /// Whether items other than those that are carried forward may be appended: they leave three quarters of the reserve.
-    var canAppendItems: Bool { failure == nil && tail + reserveBytes / 4 * 3 <= limit }
+    var canAppendItems: Bool { failure == nil && tail + reserveBytes / 4 * 3 <= limit && hasItemPages }
     /// Whether a record of that many bytes may be carried forward: anything that fits.
     func canCarry(_ bytes: Int) -> Bool {
-        failure == nil && tail + UInt64(bytes + Limits.batchBytesMaximum) <= limit
-            && memory.freeCount >= options.reservedItemPages / 2
+        failure == nil && tail + UInt64(bytes + Limits.batchBytesMaximum) <= limit && hasItemPages
+    }
+    /// Whether one step's items find pages and places in the queue: not while the disk stands still.
+    private var hasItemPages: Bool {
+        memory.freeCount >= options.reservedItemPages / 2
             && Int(mask) + 1 - Int(queued - head) >= options.reservedItemPages / 2
     }
 

@@ -164,7 +164,7 @@ import TriremeCore
     }
     /// A disk that stands still for more than a window of slots: afterwards votes are reported again.
     @Test func votesAreReportedAgainAfterALongStall() {
-        let acceptor = Single()
+        let acceptor = Single(historySlots: 4_096)
         for slot in 1...1_300 as ClosedRange<UInt64> {
             acceptor.propose(b(1, 1), slot: slot, .nothing)
             for member in [1, 2] {

@@ -9,6 +9,7 @@ final class Single {
 
     init(
         _ me: Int = 0, members: Int = 3, q1: Int? = nil, q2: Int? = nil, isForgetful: Bool = false,
+        historySlots: Int = 1_024,
         recovering: (borrowing Recovery) -> Void = { _ in }
     ) {
         self.members = members
@@ -18,7 +19,7 @@ final class Single {
             members: members, phase1: phase1, classic: q2 ?? standard.classic,
             fast: Quorums.smallestFast(members: members, phase1: phase1), allowSingleCopy: true)
         core = Replica(
-            CoreConfiguration(quorums: quorums, me: ReplicaID(me), entryHistorySlots: 1_024),
+            CoreConfiguration(quorums: quorums, me: ReplicaID(me), entryHistorySlots: historySlots),
             isForgetful: isForgetful, seed: 1)
         let recovery = Recovery()
         recovering(recovery)

@@ -1,4 +1,4 @@
-// Findings of a review, each as a test that fails until it is mended.
+// One engine alone, over a disk and a network that do what they are told.
 import Testing
 import TriremeCore
 import TriremeRuntime
@@ -46,7 +46,7 @@ private final class Nothing: Application, Gateway {
     func nextDue(now: UInt64) -> UInt64 { .max }
 }
 
-@Suite struct ReviewTests {
+@Suite struct EngineAloneTests {
     private static let generation = Generation(epoch: 1, counter: 7)
     private static let identity = LogIdentity(clusterLow: 1, clusterHigh: 2, replica: ReplicaID(0))
     private static let geometry = LogGeometry(segmentBytes: 1 << 20, segments: 4)
