@@ -14,9 +14,11 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
     ],
     targets: [
         .target(name: "CTrireme"),
+        .target(name: "CAllocations"),
         .target(name: "TriremeCore", swiftSettings: settings),
         .testTarget(
             name: "TriremeCoreTests", dependencies: ["TriremeCore"], exclude: ["README.md"],
@@ -38,11 +40,17 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: settings),
-        .target(name: "TriremeBench", dependencies: ["CTrireme", "Trireme"], swiftSettings: settings),
+        .target(
+            name: "TriremeBench",
+            dependencies: [
+                "CTrireme", "Trireme", "TriremeRuntime", "TriremeStorage", "TriremeTransport",
+                .product(name: "Histogram", package: "hdrhistogram-swift"),
+            ], swiftSettings: settings),
         .executableTarget(
             name: "TriremeCLI",
             dependencies: [
-                "CTrireme", "Trireme", "TriremeBench", "TriremeRuntime", "TriremeService", "TriremeSimulator",
+                "CAllocations", "CTrireme", "Trireme", "TriremeBench", "TriremeRuntime", "TriremeService",
+                "TriremeSimulator",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: settings),
         .target(
@@ -63,8 +71,11 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: settings),
         .testTarget(
-            name: "TriremeBenchTests", dependencies: ["Trireme", "TriremeBench", "TriremeRuntime"],
-            swiftSettings: settings),
+            name: "TriremeBenchTests",
+            dependencies: [
+                "CAllocations", "Trireme", "TriremeBench", "TriremeRuntime",
+                .product(name: "Histogram", package: "hdrhistogram-swift"),
+            ], swiftSettings: settings),
         .executableTarget(
             name: "acknowledged-writes", path: "Tests/EndToEnd/AcknowledgedWrites", swiftSettings: settings),
         .testTarget(

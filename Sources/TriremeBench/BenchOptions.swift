@@ -31,7 +31,13 @@ package struct BenchOptions: Sendable {
     package var data: String?
     package var interface = "lo"
     package var group: Configuration.Group?
+    /// What the machine could do is measured after the run.
+    package var limits = false
+    /// A closed loop, then open loops at fractions of what it reached.
+    package var sweep = false
     package var jsonPath: String?
+    package var reportPath: String?
+    package var hgrmPath: String?
     package var kill: Kill?
 
     package init() {}
@@ -62,6 +68,18 @@ package struct BenchOptions: Sendable {
                     "--kill comes \(kill.seconds) s into a measurement of \(seconds) s: let it come earlier")
             }
             guard replicas > 1 else { throw BenchError("--kill needs --replicas of 2 or more: nobody would go on") }
+        }
+        if sweep {
+            guard commandsPerSecond == nil else {
+                throw BenchError(
+                    "--sweep chooses the rates itself, as fractions of the most it reached: leave --rate out")
+            }
+            guard kill == nil else {
+                throw BenchError("--sweep measures many rates with one cluster: leave --kill out")
+            }
+        }
+        for (option, path) in [("--json", jsonPath), ("--report", reportPath), ("--hgrm", hgrmPath)] {
+            if let path, let refusal = OutputFile.refusal(path, option) { throw refusal }
         }
     }
 

@@ -15,6 +15,8 @@ struct Bench: ParsableCommand {
               trireme bench
               trireme bench --durability memory --replicas 5
               trireme bench --rate 1000 --seconds 30 --json result.json
+              trireme bench --limits
+              trireme bench --sweep --seconds 5 --report curve.html
             """)
 
     @Option(help: ArgumentHelp("Replicas, 1 to 15.", valueName: "n"))
@@ -62,16 +64,22 @@ struct Bench: ParsableCommand {
     var seal = "off"
     @Option(help: ArgumentHelp("Write the result as JSON; - is standard output.", valueName: "file"))
     var json: String?
-    @Flag(help: .hidden) var limits = false
-    @Flag(help: .hidden) var sweep = false
-    @Option(help: .hidden) var report: String?
-    @Option(help: .hidden) var hgrm: String?
+    @Flag(help: "Measure afterwards what the machine could do, and print how much of it the run used.")
+    var limits = false
+    @Flag(help: "Then measure latency at rising parts of what the closed loop reached (open loop); --seconds for each.")
+    var sweep = false
+    @Option(help: ArgumentHelp("Write a page with the curves, for a browser.", valueName: "file.html"))
+    var report: String?
+    @Option(
+        help: ArgumentHelp(
+            "Write the percentiles as HdrHistogram's plotters read them, in microseconds; - is standard output.",
+            valueName: "file"))
+    var hgrm: String?
 
     enum Lanes: String, ExpressibleByArgument, CaseIterable { case all, one }
 
     func validate() throws {
         let later: [(asked: Bool, what: String)] = [
-            (limits, "--limits"), (sweep, "--sweep"), (report != nil, "--report"), (hgrm != nil, "--hgrm"),
             (seal != "off", "--seal \(seal)"), (clients != "inprocess", "--clients \(clients)"),
         ]
         if let first = later.first(where: \.asked) {
@@ -110,7 +118,11 @@ struct Bench: ParsableCommand {
         options.warmUpSeconds = warmup
         options.data = data
         options.interface = interface
+        options.limits = limits
+        options.sweep = sweep
         options.jsonPath = json
+        options.reportPath = report
+        options.hgrmPath = hgrm
         if rate != "max" {
             guard let number = Double(rate), number > 0, number.isFinite else {
                 throw ValidationError("--rate is \"\(rate)\"; it must be max, or commands a second above 0")

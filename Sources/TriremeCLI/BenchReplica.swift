@@ -1,5 +1,6 @@
 // `trireme bench-replica`: what `trireme bench` starts; nobody types it.
 import ArgumentParser
+import CAllocations
 import TriremeBench
 import TriremeService
 
@@ -14,7 +15,6 @@ struct BenchReplicaCommand: ParsableCommand {
     @Option var commandBytes: Int
     @Option var service: String
     @Option var parent: Int32
-    @Option var rate: Double?
     @Option var offset = 0.0
     @Flag var idle = false
 
@@ -24,9 +24,8 @@ struct BenchReplicaCommand: ParsableCommand {
             let replica = BenchReplica(
                 configuration: try ClusterFile.load(config), replica: replica, dataDirectory: data, pagePath: page,
                 countersPath: counters, commandBytes: commandBytes,
-                plan: LoadPlan(
-                    commandsPerSecond: rate, offset: offset, isActive: !idle, wantsReplies: service.wantsReplies),
-                service: service, parent: parent)
+                plan: LoadPlan(offset: offset, isActive: !idle, wantsReplies: service.wantsReplies),
+                service: service, parent: parent, allocations: { trm_allocations() })
             throw ExitCode(replica.run())
         } catch let code as ExitCode {
             throw code

@@ -10,6 +10,7 @@ package struct TriremeCommand: ParsableCommand {
         version: TriremeVersion.text,
         subcommands: [
             Bench.self, Serve.self, Cluster.self, Status.self, Simulate.self, BenchReplicaCommand.self,
+            BenchReceiverCommand.self,
         ])
 
     package init() {}

@@ -24,6 +24,8 @@ package enum Refusal: Int, CaseIterable, Sendable {
 package struct TransportCounters: Sendable {
     package var batchDatagramsSent: UInt64 = 0
     package var batchBytesSent: UInt64 = 0
+    /// Datagrams of batches, each counted once for every member that it was sent to.
+    package var batchDeliveriesMeant: UInt64 = 0
     package var controlDatagramsSent: UInt64 = 0
     package var controlBytesSent: UInt64 = 0
     package var batchDatagramsReceived: UInt64 = 0
@@ -56,6 +58,8 @@ package struct TransportCounters: Sendable {
     package var batchSendsDropped: UInt64 = 0
     /// Datagrams that the kernel dropped because a socket's buffer was full.
     package var kernelDrops: UInt64 = 0
+    /// Those of them at the socket of control messages.
+    package var controlKernelDrops: UInt64 = 0
     package var probesSent: UInt64 = 0
     package var probeRepliesSent: UInt64 = 0
     package var refusals: InlineArray<11, UInt64> = InlineArray(repeating: 0)

@@ -2,12 +2,12 @@ import Testing
 import TriremeBench
 
 @Suite struct LatencyHistogramTests {
-    @Test func aBucketsMiddleIsWithinOnePercentOfAllInIt() {
+    @Test func aBucketsValueIsWithinOnePercentOfAllInIt() {
         var value: UInt64 = 1
         while value < 1 << 39 {
             for probe in [value, value + value / 3, value * 2 - 1] {
-                let middle = LatencyBuckets.nanoseconds(index: LatencyBuckets.index(nanoseconds: probe))
-                #expect(abs(middle - Double(probe)) <= max(1, Double(probe) * 0.01))
+                let value = Double(LatencyBuckets.nanoseconds(index: LatencyBuckets.index(nanoseconds: probe)))
+                #expect(value >= Double(probe) && value - Double(probe) <= max(1, Double(probe) * 0.01))
             }
             value *= 2
         }
@@ -39,7 +39,7 @@ import TriremeBench
         #expect(abs(all.microseconds(at: 0.9) - 100) < 1)
         #expect(abs(all.microseconds(at: 0.99) - 1_000) < 10)
         #expect(abs(all.microseconds(at: 1) - 5_000) < 50)
-        #expect(abs(all.maximumMicroseconds - 5_000) < 50)
+        #expect(abs(all.percentiles.maximumMicroseconds - 5_000) < 50)
     }
 
     @Test func sumsAndDifferencesAreThoseOfTheCommands() {

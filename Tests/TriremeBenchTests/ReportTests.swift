@@ -58,6 +58,29 @@ import TriremeBench
                 "stateHash",
             ]))
         #expect(report["agreement"] as? Bool == false)
+        let counters = try #require(report["counters"] as? [String: Any])
+        #expect(counters["allocationsPerThousandCommands"] is NSNull, "not counted is not none")
+    }
+
+    @Test func costsAreForAThousandCommands() throws {
+        var result = BenchResult(options: BenchOptions())
+        result.commands = 2_000_000
+        result.counters = Counted([("systemCalls", 5_000)])
+        result.replicas = [BenchResult.Replica(), BenchResult.Replica(), BenchResult.Replica()]
+        #expect(result.systemCallsPerThousandCommands == 2.5)
+        for place in 0..<2 { result.replicas[place].allocations = 40 }
+        #expect(result.allocationsPerThousandCommands == nil, "one replica does not count")
+        result.replicas[2].wasKilled = true
+        #expect(result.allocationsPerThousandCommands == 0.04)
+    }
+
+    @Test func aFileThatCannotBeWrittenIsRefusedBeforeTheRun() {
+        let directory = FileManager.default.temporaryDirectory.path
+        #expect(OutputFile.refusal("-", "--json") == nil)
+        #expect(OutputFile.refusal(directory + "/new.json", "--json") == nil)
+        #expect(OutputFile.refusal("relative.json", "--json") == nil)
+        #expect(OutputFile.refusal(directory, "--report")?.description.contains("--report is \(directory)") == true)
+        #expect(OutputFile.refusal(directory + "/none/here.html", "--hgrm")?.description.contains("none/here") == true)
     }
 
     @Test func optionsThatCannotWorkAreRefusedWithTheValueFound() {
@@ -77,5 +100,16 @@ import TriremeBench
         #expect(refusal { $0.commandsPerSecond = 0 }.contains("--rate"))
         #expect(refusal { $0.kill = .init(victim: .sequencer, seconds: 11) }.contains("earlier"))
         #expect(refusal { $0.seconds = 0 }.contains("--seconds"))
+        #expect(
+            refusal {
+                $0.sweep = true
+                $0.commandsPerSecond = 5
+            }.contains("leave --rate out"))
+        #expect(
+            refusal {
+                $0.sweep = true
+                $0.kill = .init(victim: .sequencer, seconds: 1)
+            }.contains("leave --kill out"))
+        #expect(refusal { $0.jsonPath = "/none/x.json" }.contains("--json is /none/x.json"))
     }
 }

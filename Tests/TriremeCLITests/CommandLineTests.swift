@@ -21,12 +21,14 @@ import TriremeRuntime
             "bench", "--replicas", "5", "--durability", "memory", "--command-bytes", "128", "--batch-bytes", "16384",
             "--window", "4", "--service", "kv", "--clients", "inprocess", "--rate", "30000", "--lanes", "one",
             "--quorums", "3,3,4", "--seconds", "2", "--warmup", "1", "--data", "/tmp", "--interface", "lo", "--group",
-            "239.1.1.1:9000", "--kill", "sequencer@1", "--seal", "off", "--json", "out.json")
+            "239.1.1.1:9000", "--kill", "sequencer@1", "--seal", "off", "--json", "out.json", "--limits", "--sweep",
+            "--report", "out.html", "--hgrm",
+            "out.hgrm")
         #expect(message == "")
     }
 
     @Test(arguments: [
-        ["--limits"], ["--sweep"], ["--report", "x.html"], ["--hgrm", "x"], ["--seal", "on"], ["--clients", "remote"],
+        ["--seal", "on"], ["--clients", "remote"],
     ])
     func whatComesLaterIsRefusedInOneSentence(option: [String]) {
         let sentence = refusal(["bench"] + option)

@@ -47,6 +47,17 @@ package final class BenchPage: @unchecked Sendable {
         set { self[1] = newValue }
     }
 
+    /// Commands a second of this lane in an open loop; 0: as many as possible. Read when ``load`` changes.
+    package var commandsPerSecond: Double {
+        get { Double(bitPattern: self[2]) }
+        set { self[2] = newValue.bitPattern }
+    }
+    /// Number of the load that runs; a new one begins with the phase ``BenchPhase/warmUp`` after it has changed.
+    package var load: UInt64 {
+        get { self[3] }
+        set { self[3] = newValue }
+    }
+
     // MARK: Written by the replica, a cache line further on
 
     package var isReady: Bool {
@@ -58,11 +69,13 @@ package final class BenchPage: @unchecked Sendable {
         get { self[17] }
         set { self[17] = newValue }
     }
-    /// Nothing of its own is under way any more.
-    package var isDrained: Bool {
-        get { self[18] != 0 }
-        set { self[18] = newValue ? 1 : 0 }
+    /// The load whose commands have all been answered, plus one; 0 at first.
+    package var drained: UInt64 {
+        get { self[18] }
+        set { self[18] = newValue }
     }
+    /// Nothing of its own is under way any more.
+    package var isDrained: Bool { drained == load &+ 1 }
     /// When a batch, of whatever lane, was last executed here.
     package var progressNanoseconds: UInt64 {
         get { self[24] }
@@ -72,6 +85,12 @@ package final class BenchPage: @unchecked Sendable {
     package var longestGapNanoseconds: UInt64 {
         get { self[25] }
         set { self[25] = newValue }
+    }
+
+    /// Heap allocations of the replica's process since its start; `UInt64.max`: they are not counted.
+    package var allocations: UInt64 {
+        get { self[32] }
+        set { self[32] = newValue }
     }
 
     package var latencies: LatencyRecorder { LatencyRecorder(words + Self.histogramWord) }

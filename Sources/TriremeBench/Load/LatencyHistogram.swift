@@ -1,32 +1,37 @@
 // Latencies in a replica's shared page: counted by the thread that executes, read by the process that reports.
+//
+// The buckets are HdrHistogram's for two significant digits, so what was counted becomes one of its histograms by copying
+// counts. HdrHistogram itself does not record here: its counts are an array of one process, and these words belong to two.
 import CTrireme
+import Histogram
 
-/// Where a latency is counted: 64 buckets of equal width for each doubling, so a bucket's middle is within 0.8 % of all in it.
+/// Where a latency is counted: one bucket for each nanosecond up to 256, then 128 of equal width for each doubling, so a
+/// bucket is at most 0.8 % wide.
 package enum LatencyBuckets {
-    private static let bits = 6
+    private static let bits = 7
     private static let perDoubling = 1 << bits
     /// Latencies are cut at 2^40 ns, eighteen minutes.
     private static let exponents = 40
     package static let count = (exponents - bits + 1) * perDoubling
+    package static let highestNanoseconds: UInt64 = 1 << exponents - 1
 
     @inline(__always)
     package static func index(nanoseconds: UInt64) -> Int {
-        let value = min(nanoseconds, 1 << exponents - 1)
+        let value = min(nanoseconds, highestNanoseconds)
         guard value >= UInt64(perDoubling) else { return Int(truncatingIfNeeded: value) }
         let shift = 63 - value.leadingZeroBitCount - bits
         return shift &* perDoubling &+ Int(truncatingIfNeeded: value >> UInt64(shift))
     }
 
-    /// The middle of a bucket, in nanoseconds.
-    package static func nanoseconds(index: Int) -> Double {
-        guard index >= perDoubling else { return Double(index) }
+    /// The highest value that is counted in a bucket, in nanoseconds: what HdrHistogram reports for it.
+    package static func nanoseconds(index: Int) -> UInt64 {
+        guard index >= perDoubling else { return UInt64(index) }
         let shift = index / perDoubling - 1
-        let low = UInt64(index - shift * perDoubling) << UInt64(shift)
-        return Double(low) + Double(UInt64(1) << UInt64(shift)) / 2
+        return (UInt64(index - shift * perDoubling) + 1) << UInt64(shift) - 1
     }
 }
 
-/// The writing side, over ``LatencyBuckets/count`` words of shared memory. One thread writes.
+/// The writing side, over ``LatencyBuckets/count`` words of shared memory. One thread writes; 1 to 2 ns a call.
 package struct LatencyRecorder {
     private let words: UnsafeMutablePointer<UInt64>
 
@@ -61,20 +66,48 @@ package struct LatencyCounts: Sendable, Equatable {
 
     package var total: UInt64 { counts.reduce(0, &+) }
 
-    /// The latency that `fraction` of all commands did not exceed, in microseconds; 0 when there were none.
-    package func microseconds(at fraction: Double) -> Double {
-        let total = total
-        guard total > 0 else { return 0 }
-        let rank = max(1, UInt64((fraction * Double(total)).rounded(.up)))
-        var seen: UInt64 = 0
-        for index in 0..<counts.count {
-            seen += counts[index]
-            if seen >= rank { return LatencyBuckets.nanoseconds(index: index) / 1_000 }
+    /// The same as a histogram of nanoseconds.
+    package var histogram: Histogram<UInt64> {
+        var histogram = Histogram<UInt64>(
+            lowestDiscernibleValue: 1, highestTrackableValue: LatencyBuckets.highestNanoseconds,
+            numberOfSignificantValueDigits: .two)
+        for index in counts.indices where counts[index] > 0 {
+            histogram.record(LatencyBuckets.nanoseconds(index: index), count: counts[index])
         }
-        return maximumMicroseconds
+        return histogram
     }
 
-    package var maximumMicroseconds: Double {
-        counts.lastIndex { $0 > 0 }.map { LatencyBuckets.nanoseconds(index: $0) / 1_000 } ?? 0
+    package var percentiles: LatencyPercentiles { LatencyPercentiles(histogram) }
+    /// The latency that `fraction` of all commands did not exceed, in microseconds; 0 when there were none.
+    package func microseconds(at fraction: Double) -> Double { percentiles.microseconds(at: fraction) }
+}
+
+/// Percentiles of a finished measurement, by HdrHistogram.
+package struct LatencyPercentiles: Sendable {
+    package let histogram: Histogram<UInt64>
+
+    package init(_ histogram: Histogram<UInt64>) { self.histogram = histogram }
+
+    /// The latency that `fraction` of all commands did not exceed, in microseconds; 0 when there were none.
+    package func microseconds(at fraction: Double) -> Double {
+        guard histogram.totalCount > 0 else { return 0 }
+        return Double(histogram.valueAtPercentile(fraction * 100)) / 1_000
+    }
+    package var maximumMicroseconds: Double { Double(histogram.max) / 1_000 }
+
+    /// The usual ones, by the names that reports give them.
+    package var json: JSON {
+        .members([
+            "p50": .number(microseconds(at: 0.5)), "p90": .number(microseconds(at: 0.9)),
+            "p99": .number(microseconds(at: 0.99)), "p999": .number(microseconds(at: 0.999)),
+            "p9999": .number(microseconds(at: 0.9999)), "max": .number(maximumMicroseconds),
+        ])
+    }
+
+    /// The percentile distribution as HdrHistogram's tools print and plot it (`.hgrm`); values are microseconds.
+    package var hgrm: String {
+        var text = ""
+        histogram.outputPercentileDistribution(to: &text, outputValueUnitScalingRatio: 1_000)
+        return text
     }
 }

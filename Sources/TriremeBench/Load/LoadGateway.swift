@@ -5,7 +5,7 @@ import TriremeRuntime
 /// How one replica's clients behave.
 package struct LoadPlan: Sendable {
     /// Commands a second of this lane, sent at even intended times whatever becomes of earlier ones (open loop); `nil`: full
-    /// batches as fast as they are taken (closed loop).
+    /// batches as fast as they are taken (closed loop). Later loads' rates come with the page.
     package var commandsPerSecond: Double?
     /// Part of an interval by which this lane's intended times lie after the start, so that the lanes alternate.
     package var offset: Double
@@ -45,8 +45,9 @@ package final class LoadGateway: Gateway, ReplySink {
     private let plan: LoadPlan
     private let clock: () -> UInt64
     private let payloadBytes: Int
-    /// Nanoseconds between two intended times.
-    private let interval: Double
+    /// Nanoseconds between two intended times; 0 in a closed loop.
+    @exclusivity(unchecked) private var interval: Double
+    @exclusivity(unchecked) private var load: UInt64 = 0
     private let sent: UnsafeMutablePointer<Sent>
     @exclusivity(unchecked) private var sealedBatches = 0
     @exclusivity(unchecked) private var executedBatches = 0
@@ -70,10 +71,23 @@ package final class LoadGateway: Gateway, ReplySink {
     }
     deinit { sent.deallocate() }
 
-    private var isSending: Bool {
+    private var isLoaded: Bool {
+        // The phase is read before what belongs to it: that was written first.
         let phase = page.phase
-        return plan.isActive && (phase == .warmUp || phase == .measure)
+        guard phase == .warmUp || phase == .measure else { return false }
+        follow()
+        return true
     }
+    /// A new load begins: its commands are numbered from its own start. Everything of the one before has been answered.
+    private func follow() {
+        let number = page.load
+        guard number != load, sealedBatches == executedBatches else { return }
+        load = number
+        interval = page.commandsPerSecond > 0 ? 1e9 / page.commandsPerSecond : 0
+        issued = 0
+    }
+
+    private var isSending: Bool { isLoaded && plan.isActive }
     private var isOpenLoop: Bool { interval > 0 }
 
     /// When command number `number` is meant to be sent.
@@ -124,7 +138,7 @@ package final class LoadGateway: Gateway, ReplySink {
     /// What is due is known from the clock, by ``nextDue(now:)``.
     package var hasWork: Bool { false }
 
-    package func turnEnded() { noteDrained() }
+    package func turnEnded() { if !isLoaded { noteDrained() } }
 
     package func nextDue(now: UInt64) -> UInt64 {
         guard isSending else { return page.phase == .stop ? .max : now &+ Self.lookEvery }
@@ -139,10 +153,10 @@ package final class LoadGateway: Gateway, ReplySink {
     }
 
     private func noteDrained() {
-        guard page.phase.rawValue >= BenchPhase.drain.rawValue, sealedBatches == executedBatches, !page.isDrained else {
-            return
-        }
-        page.isDrained = true
+        guard page.phase.rawValue >= BenchPhase.drain.rawValue, sealedBatches == executedBatches,
+            page.drained != load &+ 1
+        else { return }
+        page.drained = load &+ 1
     }
 
     // MARK: Replies

@@ -25,6 +25,16 @@ package enum Format {
             + fraction
     }
 
+    /// Three significant digits: 12,300; 4.56; 0.0789.
+    package static func significant(_ value: Double) -> String {
+        guard value.isFinite else { return "-" }
+        let size = abs(value)
+        if size >= 100 { return grouped(Int(value.rounded())) }
+        if size >= 10 { return fixed(value, 1) }
+        if size >= 1 || size == 0 { return fixed(value, size == 0 ? 0 : 2) }
+        return fixed(value, size >= 0.1 ? 3 : size >= 0.01 ? 4 : 6)
+    }
+
     /// A duration in the unit that suits it: 87 µs, 2.81 ms.
     package static func duration(microseconds: Double) -> String {
         if microseconds < 1_000 { return fixed(microseconds, microseconds < 100 ? 1 : 0) + " µs" }

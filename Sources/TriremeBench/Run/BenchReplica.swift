@@ -14,10 +14,13 @@ package struct BenchReplica {
     package var plan: LoadPlan
     package var service: BenchService
     package var parent: Int32
+    /// Heap allocations of this process so far; `UInt64.max` where they are not counted.
+    package var allocations: @Sendable () -> UInt64
 
     package init(
         configuration: Configuration, replica: Int, dataDirectory: String, pagePath: String, countersPath: String,
-        commandBytes: Int, plan: LoadPlan, service: BenchService, parent: Int32
+        commandBytes: Int, plan: LoadPlan, service: BenchService, parent: Int32,
+        allocations: @escaping @Sendable () -> UInt64
     ) {
         self.configuration = configuration
         self.replica = replica
@@ -28,6 +31,7 @@ package struct BenchReplica {
         self.plan = plan
         self.service = service
         self.parent = parent
+        self.allocations = allocations
     }
 
     /// Runs until the measuring process says stop, or is gone. Returns the exit code.
@@ -45,6 +49,7 @@ package struct BenchReplica {
                 }, countersPath: countersPath)
             page.isReady = true
             while page.phase != .stop {
+                page.allocations = allocations()
                 if let failure = host.failure {
                     complain(failure)
                     return 1

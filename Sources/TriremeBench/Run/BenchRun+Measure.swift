@@ -1,4 +1,4 @@
-// The measurement itself, and what becomes of it.
+// The measurement of one load, and what becomes of it.
 import CTrireme
 import Glibc
 import Trireme
@@ -21,34 +21,45 @@ private struct Sample {
 }
 
 extension BenchRun {
-    /// Counters that are no counts, so that differences of them mean nothing.
-    private static let gauges: Set<String> = [
-        "commitIndex", "executedSlot", "stateHash", "isSequencer", "ballotRound", "ballotOwner", "isForgetful",
-        "isStranded", "snapshotSlot", "ownBatchesInFlight", "logFreeBytes", "residentBytes", "configuredBytes",
-    ]
-
-    func measure() throws -> BenchResult {
-        var result = BenchResult(options: options)
-        try warmUp()
+    /// Loads, measures, drains and compares. The cluster can be measured again afterwards.
+    ///
+    /// - Parameter commandsPerSecond: of the whole cluster, at even intended times; `nil`: as many as possible.
+    func measure(commandsPerSecond: Double?) throws -> BenchResult {
+        var chosen = options
+        chosen.commandsPerSecond = commandsPerSecond
+        var result = BenchResult(options: chosen)
+        let start = try warmUp(commandsPerSecond)
         for page in pages { page.phase = .measure }
+        let processors = ProcessorTimes()
         let first = Sample(pages)
         let cpu = children.map(\.cpuNanoseconds)
-        let before = counters.map(\.entries)
-        try live(from: first)
+        let allocated = pages.map(\.allocations)
+        let before = CountersSum(self)
+        result.series = try live(from: first)
         let last = Sample(pages)
+        result.processors = ProcessorTimes().use(since: processors)
         result.seconds = last.seconds(since: first)
         result.commands = last.commands(since: first)
-        result.latencies = last.latencies - first.latencies
+        result.percentiles = (last.latencies - first.latencies).percentiles
         result.longestGapMilliseconds = longestGap(end: last.nanoseconds)
-        result.counters = counted(since: before)
+        result.counters = CountersSum(self).counted(since: before, by: alive)
+        if let commandsPerSecond {
+            let due = commandsPerSecond * Double(last.nanoseconds - start) / 1e9
+            result.commandsBehind = UInt64(
+                max(0, due - Double(pages.reduce(0) { $0 &+ $1.answered } &- answeredBefore)))
+        }
         for replica in 0..<options.replicas {
             var about = BenchResult.Replica()
             about.id = replica
             about.wasKilled = killed.contains(replica)
             about.commandsPerSecond =
                 Double(last.answered[replica] &- first.answered[replica]) / max(result.seconds, 1e-9)
-            about.cpuSeconds = Double(children[replica].cpuNanoseconds &- cpu[replica]) / 1e9
-            if about.wasKilled { about.cpuSeconds = 0 }
+            if !about.wasKilled {
+                about.cpuSeconds = Double(children[replica].cpuNanoseconds &- cpu[replica]) / 1e9
+                if allocated[replica] != .max {
+                    about.allocations = pages[replica].allocations &- allocated[replica]
+                }
+            }
             about.residentBytes = children[replica].residentBytes
             about.configuredBytes = (counters[replica]["configuredBytes"] ?? 0) + UInt64(service.stateBytes)
             about.isSequencer = counters[replica]["isSequencer"] == 1 && !about.wasKilled
@@ -58,22 +69,28 @@ extension BenchRun {
         return result
     }
 
-    /// Lets commands flow, from one moment everywhere.
-    private func warmUp() throws {
+    /// Lets commands flow, from one moment everywhere, which is returned.
+    private func warmUp(_ commandsPerSecond: Double?) throws -> UInt64 {
         let start = trm_monotonic_nanoseconds() + 20_000_000
+        load += 1
+        answeredBefore = pages.reduce(0) { $0 &+ $1.answered }
         for page in pages {
+            page.commandsPerSecond = (commandsPerSecond ?? 0) / Double(lanes)
             page.startNanoseconds = start
-            page.phase = .warmUp
+            page.load = load
         }
+        for page in pages { page.phase = .warmUp }
         try wait(seconds: 30, for: "a sequencer and the first replies") {
-            self.pages.reduce(0) { $0 &+ $1.answered } > 0
+            self.pages.reduce(0) { $0 &+ $1.answered } > self.answeredBefore
         }
         try wait(until: start + UInt64(options.warmUpSeconds * 1e9))
+        return start
     }
 
     /// A line each second.
-    private func live(from first: Sample) throws {
+    private func live(from first: Sample) throws -> [BenchSecond] {
         let end = first.nanoseconds + UInt64(options.seconds * 1e9)
+        var series: [BenchSecond] = []
         var previous = first
         var second = 1
         var kill = options.kill
@@ -86,17 +103,23 @@ extension BenchRun {
             }
             try wait(until: next)
             let now = Sample(pages)
-            let latencies = now.latencies - previous.latencies
-            let rate = Double(now.commands(since: previous)) / max(now.seconds(since: previous), 1e-9)
+            let percentiles = (now.latencies - previous.latencies).percentiles
+            let point = BenchSecond(
+                endSeconds: now.seconds(since: first),
+                commandsPerSecond: Double(now.commands(since: previous)) / max(now.seconds(since: previous), 1e-9),
+                p50Microseconds: percentiles.microseconds(at: 0.5), p99Microseconds: percentiles.microseconds(at: 0.99))
+            series.append(point)
             let commits = counters.indices.map { killed.contains($0) ? "-" : "\(counters[$0]["commitIndex"] ?? 0)" }
             Terminal.say(
-                Format.padded("\(second) s", 5) + Format.padded(Format.grouped(Int(rate)), 14) + " commands/s   p50 "
-                    + Format.padded(Format.duration(microseconds: latencies.microseconds(at: 0.5)), 8) + "   p99 "
-                    + Format.padded(Format.duration(microseconds: latencies.microseconds(at: 0.99)), 8) + "   commit "
+                Format.padded("\(second) s", 5) + Format.padded(Format.grouped(Int(point.commandsPerSecond)), 14)
+                    + " commands/s   p50 "
+                    + Format.padded(Format.duration(microseconds: point.p50Microseconds), 8) + "   p99 "
+                    + Format.padded(Format.duration(microseconds: point.p99Microseconds), 8) + "   commit "
                     + commits.joined(separator: " "))
             previous = now
             second += 1
         }
+        return series
     }
 
     private func killOne(_ victim: BenchOptions.Victim) {
@@ -115,21 +138,6 @@ extension BenchRun {
         return Double(gaps.max() ?? 0) / 1e6
     }
 
-    private func counted(since before: [[(name: String, value: UInt64)]]) -> [(name: String, value: UInt64)] {
-        var sums: [(name: String, value: UInt64)] = []
-        for replica in alive {
-            for (now, then) in zip(counters[replica].entries, before[replica]) where !Self.gauges.contains(now.name) {
-                let difference = now.value &- then.value
-                if let place = sums.firstIndex(where: { $0.name == now.name }) {
-                    sums[place].value &+= difference
-                } else {
-                    sums.append((now.name, difference))
-                }
-            }
-        }
-        return sums
-    }
-
     /// Stops the load, waits until all have executed everything, and compares.
     private func settle(_ result: inout BenchResult) throws {
         for page in pages { page.phase = .drain }
@@ -143,13 +151,27 @@ extension BenchRun {
             let states = self.states
             standing = Set(states).count == 1 && states == seen ? standing + 1 : 0
             seen = states
-            return standing >= 20
+            return standing >= 30
         }
         for (replica, state) in zip(alive, states) {
             result.replicas[replica].commitIndex = state.commitIndex
             result.replicas[replica].stateHash = state.hash
             result.replicas[replica].executedCommands = state.executed
         }
+        let now = CountersSum(self)
+        result.datagramsLost = Self.lost(now.counted(since: quiet, by: alive), isWhole: killed.isEmpty)
+        quiet = now
+    }
+
+    /// Datagrams that did not get where they were sent to, from one moment at which nothing was under way to the next. Of
+    /// batches every delivery is known to both ends; of control messages only those that a socket had no room for.
+    package static func lost(_ counted: Counted, isWhole: Bool) -> UInt64 {
+        let known = counted["droppedNoBuffer"] &+ counted["sendErrors"]
+        // What was sent to a replica that was killed has arrived nowhere; then only what the others dropped is known.
+        guard isWhole else { return known &+ counted["kernelDrops"] }
+        let meant = counted["batchDeliveriesMeant"]
+        let arrived = counted["batchDatagramsReceived"]
+        return known &+ counted["controlKernelDrops"] &+ (meant > arrived ? meant - arrived : 0)
     }
 
     private struct State: Hashable {

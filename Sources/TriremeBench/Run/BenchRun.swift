@@ -9,14 +9,22 @@ package final class BenchRun {
     struct Interrupted: Error {}
 
     let options: BenchOptions
+    /// Base of the replicas' directories, multicast group and the like, once it is known.
+    private(set) var cluster: Configuration?
     let service: BenchService
-    private let signals: SignalWatch
+    let signals: SignalWatch
     private let writeClusterFile: (Configuration, String) throws -> Void
-    private var workspace: BenchWorkspace?
+    private(set) var workspace: BenchWorkspace?
     private(set) var children: [ChildProcess] = []
     private(set) var pages: [BenchPage] = []
     private(set) var counters: [CountersReader] = []
     var killed: Set<Int> = []
+    /// Number of the load that runs.
+    var load: UInt64 = 0
+    /// Commands answered before it.
+    var answeredBefore: UInt64 = 0
+    /// What the replicas had counted when nothing was under way.
+    var quiet: CountersSum = .init()
 
     /// - Parameter writeClusterFile: writes a configuration as a cluster file; the children read it.
     package init(
@@ -35,11 +43,13 @@ package final class BenchRun {
         do {
             try options.validate(service)
             try start()
-            let result = try measure()
+            var report = BenchReport(result: try measure(commandsPerSecond: options.commandsPerSecond))
             Terminal.say("")
-            for line in result.lines { Terminal.say(line) }
-            if let path = options.jsonPath { try write(result.json.text + "\n", to: path) }
-            return result.agrees ? 0 : 1
+            for line in report.result.lines { Terminal.say(line) }
+            if options.sweep { report.sweep = try sweep(upTo: report.result) }
+            if options.limits { report.limits = try measureLimits(report.result) }
+            try report.write()
+            return report.agrees ? 0 : 1
         } catch is Interrupted {
             Terminal.complain("trireme bench: interrupted; everything was ended and removed")
             return 130
@@ -50,10 +60,13 @@ package final class BenchRun {
     }
 
     private func cleanUp() {
+        endReplicas()
+        workspace?.remove()
+    }
+    func endReplicas() {
         for page in pages { page.phase = .stop }
         // They end by themselves when they see the phase; a signal would cut that short.
         children.end(signal: 0, patienceMilliseconds: 5_000)
-        workspace?.remove()
     }
 
     // MARK: Start
@@ -81,6 +94,7 @@ package final class BenchRun {
 
     private func start() throws {
         let configuration = try configuration()
+        cluster = configuration
         let workspace = try BenchWorkspace(parent: options.data)
         self.workspace = workspace
         try workspace.checkRoom(configuration, stateBytes: service.stateBytes)
@@ -89,6 +103,7 @@ package final class BenchRun {
             "\(options.replicas) replicas, \(options.durability == .disk ? "durable" : "in memory"), "
                 + "\(options.commandBytes)-byte commands of the \(service.name) service, "
                 + (options.commandsPerSecond.map { "\(Format.grouped(Int($0))) commands/s" } ?? "as many as possible")
+                + (options.sweep ? ", then parts of it" : "")
                 + (options.durability == .disk ? ", files in \(workspace.directory)" : ""))
         for replica in 0..<options.replicas {
             mkdir(workspace.replica(replica), 0o700)
@@ -100,6 +115,7 @@ package final class BenchRun {
         for replica in 0..<options.replicas {
             counters.append(try CountersReader(path: workspace.counters(replica)))
         }
+        quiet = CountersSum(self)
     }
 
     private func arguments(_ replica: Int, _ workspace: BenchWorkspace) -> [String] {
@@ -108,13 +124,11 @@ package final class BenchRun {
             workspace.replica(replica), "--page", workspace.page(replica), "--counters", workspace.counters(replica),
             "--command-bytes", "\(options.commandBytes)", "--service", service.name, "--parent", "\(getpid())",
         ]
-        let lanes = options.oneLane ? 1 : options.replicas
         if replica >= lanes { arguments.append("--idle") }
-        if let rate = options.commandsPerSecond {
-            arguments += ["--rate", "\(rate / Double(lanes))", "--offset", "\(Double(replica) / Double(lanes))"]
-        }
-        return arguments
+        return arguments + ["--offset", "\(Double(replica) / Double(lanes))"]
     }
+    /// Replicas with clients.
+    var lanes: Int { options.oneLane ? 1 : options.replicas }
 
     // MARK: Waiting
 
@@ -147,6 +161,11 @@ package final class BenchRun {
         return true
     }
 
+    /// A look at the signals, for stretches that do not wait.
+    func checkInterrupted() throws {
+        if case .end = signals.wait(milliseconds: 0) { throw Interrupted() }
+    }
+
     /// Sleeps, but not past a signal or the end of a replica.
     private func watch(milliseconds: Int) throws {
         if case .end = signals.wait(milliseconds: milliseconds) { throw Interrupted() }
@@ -154,18 +173,5 @@ package final class BenchRun {
             throw BenchError(
                 "\(children[replica].name) \(children[replica].end?.description ?? "ended"); see its message above")
         }
-    }
-}
-
-/// Writes a whole file; "-" is standard output.
-private func write(_ text: String, to path: String) throws {
-    if path == "-" { return Terminal.write(text, to: STDOUT_FILENO) }
-    guard let file = fopen(path, "we") else {
-        throw BenchError(
-            "\(path) cannot be written (\(String(cString: strerror(errno)))): choose another file for --json")
-    }
-    fputs(text, file)
-    guard fclose(file) == 0 else {
-        throw BenchError("\(path) could not be written whole (\(String(cString: strerror(errno))))")
     }
 }

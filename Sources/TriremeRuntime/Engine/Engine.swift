@@ -13,6 +13,9 @@ package struct Engine<Device: StorageDevice & ~Copyable, Wire: Network & ~Copyab
     let application: any Application
     package let gateway: any Gateway
     package internal(set) var counters = EngineCounters()
+    package var stages = StageMeter()
+    /// Slots that the meter has seen decided: most become so while messages are received.
+    private var countedSlots: UInt64 = 0
     /// Set once; a failed engine does nothing any more.
     package internal(set) var failure: EngineFailure?
 
@@ -78,6 +81,7 @@ package struct Engine<Device: StorageDevice & ~Copyable, Wire: Network & ~Copyab
     /// Opens for business: from here on things are sent. Everything recovered must be durable.
     package mutating func start() {
         core.finishRecovery(generation: settings.generation)
+        countedSlots = core.commitIndex
         if core.snapshotSlot > 0 {
             let boundary = boundary(of: core.snapshotSlot, cut: core.snapshotCut, from: log.endOffset)
             snapshots.previous = (core.snapshotSlot, boundary)
@@ -100,23 +104,37 @@ package struct Engine<Device: StorageDevice & ~Copyable, Wire: Network & ~Copyab
         counters.turns += 1
         core.logHasRoom = log.canAppendItems
         step(.tick(now: now, wallClock: wallClock))
+        stages.end(.tick, work: 0)
+        var arrivals = 0
         while let arrival = network.next() {
             take(arrival)
+            arrivals += 1
             if network.wantsBuffers { relieve() }
         }
-        while let event = log.next() { take(event) }
+        stages.end(.receive, work: arrivals)
+        var events = 0
+        while let event = log.next() {
+            take(event)
+            events += 1
+        }
+        stages.end(.complete, work: events)
+        let sealed = counters.ownBatches
         takeWaiting()
         seal()
-        core.endTurn(into: &effects)
-        carryOut()
-        execute()
+        stages.end(.seal, work: Int(counters.ownBatches - sealed))
+        order()
+        executeInStage()
         considerSnapshot()
         askForBatches()
         sendStatus()
         vouch()
+        stages.end(.order, work: 0)
+        let writes = log.writeCounters.writes
         log.pump()
+        stages.end(.log, work: Int(log.writeCounters.writes - writes))
         finishWhatIsDone()
         gateway.turnEnded()
+        stages.occupancy(window: own.inFlight, logQueue: log.recordsQueued)
         if let fatal = core.fatal { failure = EngineFailure(fatal) }
         return nextDue()
     }
@@ -134,17 +152,33 @@ package struct Engine<Device: StorageDevice & ~Copyable, Wire: Network & ~Copyab
 
     /// What the device completed at once (memory does) is reported in the same turn.
     private mutating func finishWhatIsDone() {
-        var news = false
+        var events = 0
         while let event = log.next() {
             take(event)
-            news = true
+            events += 1
         }
-        guard news else { return }
+        guard events > 0 else { return }
+        stages.end(.complete, work: events)
+        order()
+        executeInStage()
+        sendStatus()
+        stages.end(.order, work: 0)
+        let writes = log.writeCounters.writes
+        log.pump()
+        stages.end(.log, work: Int(log.writeCounters.writes - writes))
+    }
+
+    private mutating func order() {
         core.endTurn(into: &effects)
         carryOut()
+        stages.end(.order, work: Int(core.commitIndex - countedSlots))
+        countedSlots = core.commitIndex
+    }
+
+    private mutating func executeInStage() {
+        let executed = counters.executedBatches
         execute()
-        sendStatus()
-        log.pump()
+        stages.end(.execute, work: Int(counters.executedBatches - executed))
     }
 
     private func nextDue() -> UInt64 {

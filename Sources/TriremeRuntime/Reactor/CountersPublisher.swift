@@ -17,13 +17,20 @@ struct CountersPublisher {
             "earlyBatches", "refusedBatches", "wrongDigests", "readBacks", "logAppendedIndex", "logDurableIndex",
             "logEndOffset", "logFreeBytes", "residentBytes", "configuredBytes", "cpuNanoseconds", "datagramsSent",
             "datagramsReceived", "bytesSent", "bytesReceived", "droppedDatagrams", "kernelDrops", "receiveBuffersEmpty",
-            "sendErrors",
-        ] + Refusal.allCases.map { "dropped" + "\($0)".prefix(1).uppercased() + "\($0)".dropFirst() }
+            "sendErrors", "controlKernelDrops", "batchDeliveriesMeant", "batchDatagramsReceived", "batchesCopied",
+            "batchBytesSent", "batchBytesReceived", "systemCalls", "sparedCalls", "completions", "fixedWrites",
+            "plainWrites", "logWrites", "logBytesWritten", "logBatchesWritten", "timedTurns", "completionsPeak",
+            "submissionsPeak", "windowSum", "logQueueSum",
+        ] + Refusal.allCases.map { "dropped" + capitalized("\($0)") }
+        + Stage.allCases.flatMap { ["\($0)Runs", "\($0)Work", "\($0)TimedNanoseconds"] }
+    private static func capitalized(_ word: String) -> String { word.prefix(1).uppercased() + word.dropFirst() }
     private let page: CountersPage?
     private let configuredBytes: UInt64
     private var dueAt: UInt64 = 0
     private var slowAt: UInt64 = 0
     private var resident: UInt64 = 0
+    /// Of the reactor's thread, beside those that the ring counts.
+    private var systemCalls: UInt64 = 0
 
     init(_ options: ReactorOptions, configuredBytes: UInt64) {
         self.configuredBytes = configuredBytes
@@ -38,15 +45,20 @@ struct CountersPublisher {
         self.page = page
     }
 
+    mutating func count(systemCalls more: UInt64) { systemCalls &+= more }
+
     mutating func publish<Device: StorageDevice & ~Copyable>(
         engine: borrowing Engine<Device, UDPNetwork>, ring: OpaquePointer, application: any Application, now: UInt64
     ) {
         guard let page, now >= dueAt else { return }
         dueAt = now == .max ? .max : now + Self.everyNanoseconds
+        // The process's time; the clocks that the reactor reads each turn need no system call.
+        systemCalls &+= 1
         if now >= slowAt {
             // A system call and a file: ten times a second is enough.
             slowAt = now == .max ? .max : now + 10 * Self.everyNanoseconds
             resident = trm_resident_bytes()
+            systemCalls &+= 3
         }
         let core = engine.counters
         let statistics = trm_ring_statistics(ring)
@@ -102,7 +114,33 @@ struct CountersPublisher {
         put(network.kernelDrops)
         put(network.receiveBuffersExhausted)
         put(network.sendErrors &+ network.controlSendsDropped &+ network.batchSendsDropped)
+        put(network.controlKernelDrops)
+        put(network.batchDeliveriesMeant)
+        put(network.batchDatagramsReceived)
+        put(network.batchesCopied)
+        put(network.batchBytesSent)
+        put(network.batchBytesReceived)
+        put(statistics.enter_calls &+ systemCalls)
+        put(statistics.spared_calls)
+        put(statistics.completed)
+        put(statistics.fixed_writes)
+        put(statistics.plain_writes)
+        let log = engine.log.writeCounters
+        put(log.writes)
+        put(log.bytes)
+        put(log.batches)
+        let stages = engine.stages.counters
+        put(stages.timedTurns)
+        put(stages.completionsPeak)
+        put(stages.submissionsPeak)
+        put(stages.windowSum)
+        put(stages.logQueueSum)
         for reason in Refusal.allCases { put(network[reason]) }
+        for stage in Stage.allCases {
+            put(stages.runs[stage.rawValue])
+            put(stages.work[stage.rawValue])
+            put(stages.timedNanoseconds[stage.rawValue])
+        }
         precondition(index == Self.names.count, "counters and their names differ in number")
     }
 }

@@ -202,19 +202,24 @@ extension Reactor {
         var dropsDue: UInt64 = 0
         while !isStopping {
             let now = trm_monotonic_nanoseconds()
+            engine.stages.begin(turn: engine.counters.turns, now: now)
             engine.network.tick(now: now)
             if now >= dropsDue {
                 engine.network.refreshKernelDrops()
-                dropsDue = now + 1_000_000_000
+                pages.count(systemCalls: UDPNetwork.refreshCalls)
+                dropsDue = now + 100_000_000
             }
             if let successor = takeHandOver() { engine.step(.handOver(to: successor)) }
             let due = min(
                 engine.turn(now: now, wallClock: trm_realtime_nanoseconds() / 1_000), engine.network.deadline)
             if let failure = engine.failure { throw RuntimeError(failure.description) }
             pages.publish(engine: engine, ring: ring, application: neighbours.application, now: now)
+            engine.stages.note(submissions: trm_ring_pending(ring))
+            engine.stages.end(.tick, work: 0)
             // With a closed window commands wait for a completion, not for the processor.
             rest(ring, now: now, until: due, spinUntil: &spinUntil, maySeal: engine.maySeal, neighbours)
             var count = capacity
+            var completed = 0
             while count == capacity {
                 count = Int(trm_ring_completions(ring, completions, UInt32(capacity)))
                 for i in 0..<count {
@@ -223,6 +228,7 @@ extension Reactor {
                         engine.network.complete(completion)
                     } else if completion.token >> 56 == Layout.wakerClass {
                         _ = trm_event_drain(waker.descriptor)
+                        pages.count(systemCalls: 1)
                         if !completion.more {
                             _ = trm_ring_poll_multishot(ring, wakerFile, UInt32(POLLIN), Layout.wakerClass << 56)
                         }
@@ -231,7 +237,10 @@ extension Reactor {
                     }
                 }
                 if count > 0 { spinUntil = 0 }
+                completed += count
             }
+            engine.stages.note(completions: completed)
+            engine.stages.end(.kernel, work: completed)
         }
         pages.publish(engine: engine, ring: ring, application: neighbours.application, now: .max)
     }

@@ -89,6 +89,9 @@ package struct Log<Device: StorageDevice & ~Copyable>: ~Copyable {
     package var canAppendItems: Bool { stream.canAppendItems }
     /// Whether a batch of that many bytes, or a page of items, may be carried forward now.
     package func canCarry(_ bytes: Int) -> Bool { stream.canCarry(bytes) }
+    package var writeCounters: LogWriteCounters { stream.writeCounters }
+    /// Records that are queued or under way.
+    package var recordsQueued: UInt64 { stream.recordsQueued }
     /// Whether nothing is queued or under way.
     package var isIdle: Bool { stream.isIdle }
     /// The log's own pages: ``memoryBytes(_:)`` of them, for io_uring's registered region.

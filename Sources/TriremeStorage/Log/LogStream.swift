@@ -29,6 +29,13 @@ struct StreamWrite {
     var isDone = false
 }
 
+/// What has been handed to the device as log writes since the start; snapshots and superblocks not counted.
+package struct LogWriteCounters: Sendable {
+    package var writes: UInt64 = 0
+    package var bytes: UInt64 = 0
+    package var batches: UInt64 = 0
+}
+
 struct LogStream: ~Copyable {
     let identity: LogIdentity
     let geometry: LogGeometry
@@ -58,6 +65,9 @@ struct LogStream: ~Copyable {
     private(set) var appended: LogIndex = 0
     private(set) var durableIndex: LogIndex = 0
     private(set) var failure: StorageError?
+    private(set) var writeCounters = LogWriteCounters()
+    /// Records that are queued or under way.
+    var recordsQueued: UInt64 { queued - head }
 
     // MARK: the queue, by running numbers: head ≤ submitted ≤ queued
 
@@ -283,6 +293,9 @@ struct LogStream: ~Copyable {
             write.bytes += bytes
         }
         submitted = write.end
+        writeCounters.writes &+= 1
+        writeCounters.bytes &+= UInt64(write.bytes)
+        writeCounters.batches &+= UInt64(batches)
         writes[Int(nextWrite % UInt64(options.writesInFlight))] = write
         nextWrite += 1
         return write

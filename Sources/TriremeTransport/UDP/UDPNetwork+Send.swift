@@ -125,6 +125,8 @@ extension UDPNetwork {
         }
         transmissions[index] = transmission
         counters.batchDatagramsSent &+= UInt64(max(fragments, 1))
+        counters.batchDeliveriesMeant &+=
+            UInt64(max(fragments, 1)) &* (byMulticast ? UInt64(probes.multicastMembers.nonzeroBitCount) : 1)
         counters.fragmentsSent &+= UInt64(fragments)
         counters.batchBytesSent &+= UInt64(bytes)
         return true

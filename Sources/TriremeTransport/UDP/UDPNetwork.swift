@@ -205,11 +205,13 @@ package struct UDPNetwork: Network, ~Copyable {
         sendProbes()
     }
 
-    /// Reads how much the kernel dropped; two system calls, so for once a second.
+    /// Reads how much the kernel dropped: ``refreshCalls`` system calls, so for a few times a second.
     package mutating func refreshKernelDrops() {
+        counters.controlKernelDrops = trm_udp_drops(sockets[.control])
         counters.kernelDrops =
-            trm_udp_drops(sockets[.data]) &+ trm_udp_drops(sockets[.control]) &+ trm_udp_drops(sockets[.unicast])
+            trm_udp_drops(sockets[.data]) &+ counters.controlKernelDrops &+ trm_udp_drops(sockets[.unicast])
     }
+    package static let refreshCalls: UInt64 = 3
 
     /// Send slots and transmissions in use: 0 when everything has left.
     package var sendsInFlight: Int {
