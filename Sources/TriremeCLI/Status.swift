@@ -1,5 +1,6 @@
 // `trireme status`: what a running replica counts, read from the page that it keeps in its directory.
 import ArgumentParser
+import CTrireme
 import Glibc
 import TriremeBench
 import TriremeRuntime
@@ -9,7 +10,8 @@ struct Status: ParsableCommand {
         abstract: "Show the counters of a replica, or of all replicas of a local cluster.",
         discussion: """
             DIR is a replica's directory (serve --data), or that of a local cluster (cluster --data). The values are those of \
-            the last hundredth of a second, or those that a replica which ended has left.
+            the last hundredth of a second, or those that a replica which ended has left. Below them, for each replica that \
+            runs, what the stages of its turns did since it started; --json has these counts among the others.
             """)
 
     @Argument(help: ArgumentHelp("A replica's or a cluster's directory.", valueName: "dir"))
@@ -25,6 +27,7 @@ struct Status: ParsableCommand {
                 Terminal.say((all.count == 1 && pages[0].name == nil ? all[0] : .array(all)).text)
             } else {
                 for line in Self.lines(pages) { Terminal.say(line) }
+                for line in Self.stageLines(pages, now: trm_realtime_nanoseconds()) { Terminal.say(line) }
             }
         } catch {
             throw fail("status", error)
@@ -60,7 +63,7 @@ struct Status: ParsableCommand {
         guard let first = pages.first else { return ["no replica has run here yet"] }
         var rows = [["replica"] + pages.map { $0.name ?? "" }]
         rows.append(["process"] + pages.map { $0.reader.isLive ? "\($0.reader.processID)" : "ended" })
-        for (place, entry) in first.entries.enumerated() {
+        for (place, entry) in first.entries.enumerated() where !StageTable.isOfStages(entry.name) {
             rows.append(
                 [entry.name] + pages.map { place < $0.entries.count ? text(entry.name, $0.entries[place].value) : "" })
         }
@@ -68,6 +71,17 @@ struct Status: ParsableCommand {
         let width = rows.map { $0[0].count }.max() ?? 0
         let names = rows.map { $0[0] + String(repeating: " ", count: width - $0[0].count) }
         return zip(names, Format.table(rows.map { Array($0.dropFirst()) })).map { $0 + "  " + $1 }
+    }
+
+    /// A table for each replica that runs, with rates over all of its life.
+    static func stageLines(_ pages: [Page], now: UInt64) -> [String] {
+        pages.filter { $0.reader.isLive && now > $0.reader.startNanoseconds }.flatMap { page -> [String] in
+            let seconds = Double(now - page.reader.startNanoseconds) / 1e9
+            let table = StageTable(Counted(page.entries)).lines(seconds: seconds)
+            guard !table.isEmpty else { return [] }
+            let name = page.name.map { "replica \($0), " } ?? ""
+            return ["", "\(name)\(Format.significant(seconds)) s:"] + table
+        }
     }
 
     static func json(_ page: Page) -> JSON {

@@ -23,6 +23,22 @@ bench "one lane" --lanes one --durability memory
 bench "key-value" --service kv
 bench "sequencer killed" --kill sequencer@1
 
+# Figures of the contract that are measured, not made up: nothing is lost on loopback, and the kernel is entered.
+grep -q '"datagramsLost": 0,' "$WORK/result.json" || die "datagrams were lost on loopback: $(grep datagramsLost "$WORK/result.json")"
+grep -Eq '"syscallsPerThousandCommands": [0-9]*[1-9]' "$WORK/result.json" || die "no system calls were counted"
+
+bench "limits" --limits --hgrm "$WORK/result.hgrm"
+for key in memoryCopyGigabytesPerSecond checksumGigabytesPerSecond multicastGigabytesPerSecond \
+    durableWriteMegabytesPerSecond wakeUpMicroseconds processors; do
+    # Once for the machine, and once for its share.
+    [ "$(grep -c "\"$key\": [0-9]*\.[0-9]*[1-9]\|\"$key\": [1-9]" "$WORK/result.json")" -ge 2 ] || die "limits: no $key"
+done
+grep -q '^#\[Max' "$WORK/result.hgrm" || die "limits: no percentile distribution"
+
+bench "sweep" --sweep --seconds 1 --warmup 0.5 --durability memory --report "$WORK/report.html"
+[ "$(grep -c '"offeredCommandsPerSecond"' "$WORK/result.json")" -ge 10 ] || die "sweep: points are missing"
+[ "$(grep -c '<svg' "$WORK/report.html")" = 5 ] || die "sweep: the page lacks charts"
+
 # Ctrl-C leaves nothing behind.
 "$TRIREME" bench --seconds 60 --data "$WORK" >"$WORK/bench.log" 2>&1 &
 pid=$!

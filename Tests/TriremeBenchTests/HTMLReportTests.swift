@@ -93,7 +93,7 @@ import TriremeBench
             let x = try #require(Double(part.prefix { $0 != "\"" }))
             let rest = try #require(part.components(separatedBy: "cy=\"").dropFirst().first)
             let y = try #require(Double(rest.prefix { $0 != "\"" }))
-            #expect(x >= 0 && x <= 440 && y >= 0 && y <= 290)
+            #expect(x >= 0 && x <= 400 && y >= 0 && y <= 276)
             points += 1
         }
         #expect(points == 9)

@@ -37,6 +37,8 @@ import TriremeRuntime
         let execute = lines.first { $0.contains("execute ") } ?? ""
         #expect(execute.split(separator: " ").map(String.init)[1...5] == ["5.00", "20.0", "4.00", "75.0", "%"])
         #expect(lines.contains { $0.contains("batches per log write 2.50") && $0.contains("under way 5.00") })
+        #expect(StageTable.isOfStages("sealRuns") && StageTable.isOfStages("kernelTimedNanoseconds"))
+        #expect(!StageTable.isOfStages("turns") && !StageTable.isOfStages("logWrites"))
         #expect(StageTable(Counted()).lines(seconds: 2).isEmpty)
     }
 

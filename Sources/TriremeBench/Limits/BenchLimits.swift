@@ -70,13 +70,7 @@ package struct BenchLimits: Sendable {
                 Format.fixed(limit.share * 100, 1) + " %", limit.note,
             ])
         }
-        let widths = (rows.map { $0[0].count }.max() ?? 0, rows.map { $0[4].count }.max() ?? 0)
-        // Words to the left, figures to the right.
-        let words = rows.map { $0[0] + String(repeating: " ", count: widths.0 - $0[0].count) }
-        let figures = Format.table(rows.map { Array($0[1...3]) })
-        return zip(words, zip(figures, rows)).map { $0 + "  " + $1.0 + ($1.1[4].isEmpty ? "" : "  " + $1.1[4]) } + [
-            verdict
-        ]
+        return Format.named(rows) + [verdict]
     }
 
     package var json: JSON {

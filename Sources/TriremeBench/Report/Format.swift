@@ -52,6 +52,18 @@ package enum Format {
         String(repeating: " ", count: max(0, width - text.count)) + text
     }
 
+    /// A table whose first and last columns are words, left-aligned, and the others figures.
+    package static func named(_ rows: [[String]]) -> [String] {
+        let figures = table(rows.map { Array($0.dropFirst().dropLast()) })
+        let width = rows.map { $0.first?.count ?? 0 }.max() ?? 0
+        return zip(rows, figures).map { row, figures in
+            let name = row.first ?? ""
+            let line = name + String(repeating: " ", count: width - name.count) + "  " + figures
+            let words = row.count > 1 ? row.last ?? "" : ""
+            return words.isEmpty ? line : line + "  " + words
+        }
+    }
+
     /// Columns as wide as their widest entry, right-aligned, two spaces apart.
     package static func table(_ rows: [[String]]) -> [String] {
         let columns = rows.map(\.count).max() ?? 0

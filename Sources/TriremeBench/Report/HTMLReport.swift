@@ -188,8 +188,9 @@ package struct HTMLReport {
     }
 
     private var stages: String {
-        "<pre>" + HTML.escaped(StageTable(result.counters).lines(seconds: result.seconds).joined(separator: "\n"))
-            + "</pre>\n"
+        let table = StageTable(result.counters)
+        let notes = table.notes(seconds: result.seconds).map { "<p class=\"dim\">\(HTML.escaped($0))</p>\n" }
+        return HTML.table(table.table(seconds: result.seconds)) + notes.joined()
     }
 
     private var replicas: String {

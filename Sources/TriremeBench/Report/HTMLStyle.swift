@@ -18,7 +18,7 @@ enum HTMLStyle {
         .charts figure:last-child:nth-child(odd){grid-column:1/-1}
         figure{margin:0;background:var(--card);border:1px solid var(--rule);border-radius:.5rem;padding:.6rem}
         figcaption{color:var(--dim);font-size:.85rem;padding:.1rem .3rem}
-        svg{display:block;width:100%;height:auto;max-width:40rem;margin:0 auto}
+        svg{display:block;width:100%;height:auto;max-width:34rem;margin:0 auto}
         svg text{fill:var(--dim);font:12.5px system-ui,sans-serif;font-variant-numeric:tabular-nums}
         svg .t{fill:var(--ink);font-weight:600;font-size:14px}svg .y{text-anchor:end}svg .x{text-anchor:middle}
         .g{stroke:var(--rule);stroke-width:1;fill:none}.l{fill:none;stroke-width:2;stroke-linejoin:round}
@@ -26,12 +26,11 @@ enum HTMLStyle {
         .l{stroke:var(--line)}.l.b{stroke-dasharray:7 3}.l.c{stroke-dasharray:2 3}.m{fill:var(--line)}
         .k{color:var(--ink);white-space:nowrap;margin-left:.6rem}
         .k::before{content:"";display:inline-block;width:.7em;height:.7em;border-radius:50%;background:var(--line);margin-right:.3em}
-        .scroll{overflow-x:auto;background:var(--card);border:1px solid var(--rule);border-radius:.5rem}
+        .scroll{overflow-x:auto;margin-bottom:.5rem;background:var(--card);border:1px solid var(--rule);border-radius:.5rem}
         table{border-collapse:collapse;width:100%;font-size:.9rem;font-variant-numeric:tabular-nums}
         th,td{text-align:right;padding:.35rem .75rem;white-space:nowrap}
         th{color:var(--dim);font-weight:500;border-bottom:1px solid var(--rule)}
         .names th:first-child,.names td:first-child,.names th:last-child,.names td:last-child{text-align:left}
         tbody tr+tr td{border-top:1px solid var(--rule)}
-        pre{overflow-x:auto;background:var(--card);border:1px solid var(--rule);border-radius:.5rem;padding:.75rem;font:13px/1.45 ui-monospace,monospace;margin:0}
         """
 }

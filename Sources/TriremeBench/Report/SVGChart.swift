@@ -30,10 +30,10 @@ struct SVGChart {
     var yText: (Double) -> String = { Format.significant($0) }
 
     /// Narrow, so that its letters can be read where the page is as wide as a phone.
-    private static let width = 440.0
-    private static let height = 290.0
-    private static let left = 62.0
-    private static let right = 14.0
+    private static let width = 400.0
+    private static let height = 276.0
+    private static let left = 58.0
+    private static let right = 22.0
     private static let top = 34.0
     private static let bottom = 46.0
 

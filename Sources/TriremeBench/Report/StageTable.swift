@@ -7,6 +7,12 @@ package struct StageTable {
     /// - Parameter counted: counters by the names of the counters page, of one replica or added up over several.
     package init(_ counted: Counted) { self.counted = counted }
 
+    /// Whether a counter is one of those that only this table shows.
+    package static func isOfStages(_ name: String) -> Bool {
+        name.hasSuffix("TimedNanoseconds")
+            || Stage.allCases.contains { name == "\($0)Runs" || name == "\($0)Work" }
+    }
+
     private struct Row {
         var stage: Stage
         var runs: Double
@@ -40,8 +46,8 @@ package struct StageTable {
     private func ratio(_ a: String, _ b: String) -> Double { Double(counted[a]) / max(1, Double(counted[b])) }
     private var turns: Double { Double(counted["turns"]) }
 
-    /// The table, with rates over so many seconds.
-    package func lines(seconds: Double) -> [String] {
+    /// The table, with rates over so many seconds; the first row is its head.
+    package func table(seconds: Double) -> [[String]] {
         guard turns > 0, seconds > 0 else { return [] }
         var table = [["stage", "busy turns/s", "work/s", "per busy turn", "time", "work is"]]
         for row in rows {
@@ -52,7 +58,16 @@ package struct StageTable {
                 Format.fixed(row.timedShare * 100, 1) + " %", Self.what(row.stage),
             ])
         }
-        return Format.table(table) + ["", rates(seconds), occupancy]
+        return table
+    }
+    /// Sentences that belong to it.
+    package func notes(seconds: Double) -> [String] {
+        turns > 0 && seconds > 0 ? [rates(seconds), occupancy, copies] : []
+    }
+
+    package func lines(seconds: Double) -> [String] {
+        let table = table(seconds: seconds)
+        return table.isEmpty ? [] : Format.named(table) + [""] + notes(seconds: seconds)
     }
 
     private func rates(_ seconds: Double) -> String {
@@ -66,8 +81,12 @@ package struct StageTable {
         "batches per log write \(Format.significant(ratio("logBatchesWritten", "logWrites"))) "
             + "(\(Format.significant(ratio("logBytesWritten", "logWrites") / 1_024)) KiB), own batches under way "
             + "\(Format.significant(ratio("windowSum", "turns"))), records waiting for the log "
-            + "\(Format.significant(ratio("logQueueSum", "turns"))), at most \(counted["completionsPeak"]) completions and "
-            + "\(counted["submissionsPeak"]) submissions in a ring, batches copied on arrival \(Format.grouped(counted["batchesCopied"]))"
+            + "\(Format.significant(ratio("logQueueSum", "turns")))"
+    }
+
+    private var copies: String {
+        "rings: at most \(counted["completionsPeak"]) completions and \(counted["submissionsPeak"]) submissions at a time; "
+            + "batches copied on arrival \(Format.grouped(counted["batchesCopied"]))"
     }
 
     package var json: JSON {

@@ -148,8 +148,21 @@ package final class BenchRun {
     /// - Throws: when it does not within `seconds`.
     func wait(seconds: Double, for what: String, _ condition: () -> Bool) throws {
         guard try becomesTrue(within: seconds, condition) else {
-            throw BenchError("waited \(Int(seconds)) s for \(what), in vain")
+            throw BenchError("waited \(Int(seconds)) s for \(what), in vain\(standing)")
         }
+    }
+
+    /// Where the replicas stand, for a message that something did not come.
+    private var standing: String {
+        let words = alive.filter { $0 < counters.count }.map { replica in
+            let values = Dictionary(counters[replica].entries.map { ($0.name, $0.value) }) { first, _ in first }
+            let notes = [("isSequencer", "sequencer"), ("isForgetful", "forgetful"), ("isStranded", "stranded")]
+            return
+                "replica \(replica) has decided \(values["commitIndex"] ?? 0) slots, executed \(values["executedSlot"] ?? 0), "
+                + "\(values["ownBatchesInFlight"] ?? 0) own batches under way"
+                + notes.filter { values[$0.0] == 1 }.map { ", " + $0.1 }.joined()
+        }
+        return words.isEmpty ? "" : "; " + words.joined(separator: "; ")
     }
 
     func becomesTrue(within seconds: Double, _ condition: () -> Bool) throws -> Bool {
