@@ -79,8 +79,13 @@ uint64_t trm_allocations(void) {
     return sum;
 }
 
+uint64_t trm_thread_allocations(void) {
+    return cell == 0 ? 0 : __atomic_load_n(&cells[cell - 1].count, __ATOMIC_RELAXED);
+}
+
 #else
 
 uint64_t trm_allocations(void) { return UINT64_MAX; }
+uint64_t trm_thread_allocations(void) { return UINT64_MAX; }
 
 #endif

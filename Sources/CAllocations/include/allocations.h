@@ -13,4 +13,7 @@
 /// allocator of its own, and on C libraries other than glibc.
 uint64_t trm_allocations(void);
 
+/// Those of the calling thread, as long as the process has had no more than 64 threads.
+uint64_t trm_thread_allocations(void);
+
 #endif

@@ -142,7 +142,13 @@ extension BenchRun {
     private func settle(_ result: inout BenchResult) throws {
         for page in pages { page.phase = .drain }
         try wait(seconds: 60, for: "the replies that were still out") {
-            self.alive.allSatisfy { self.pages[$0].isDrained }
+            self.alive.allSatisfy { self.pages[$0].isDrained } || self.stranded != nil
+        }
+        if let stranded {
+            throw BenchError(
+                "replica \(stranded) fell so far behind that no other one has the records any more which it lacks (isStranded): "
+                    + "its commands have no outcome; give the replicas more of the processors, or the load a smaller --window"
+            )
         }
         // The counters are published a hundred times a second: agreement must stand for several of those.
         var standing = 0
@@ -173,6 +179,8 @@ extension BenchRun {
         let arrived = counted["batchDatagramsReceived"]
         return known &+ counted["controlKernelDrops"] &+ (meant > arrived ? meant - arrived : 0)
     }
+
+    private var stranded: Int? { alive.first { counters[$0]["isStranded"] == 1 } }
 
     private struct State: Hashable {
         var commitIndex: UInt64
