@@ -59,7 +59,7 @@ extension ReactorOptions {
             geometry: geometry, logOptions: LogOptions(), isDurable: isDurable, dataDirectory: dataDirectory,
             format: format,
             placement: .standard(
-                processors: Int(trm_cpu_count()), replicasHere: Self.replicasHere(configuration), replica: replica),
+                processors: Placement.processors, replicasHere: Self.replicasHere(configuration), replica: replica),
             countersPath: countersPath)
         self.network.batchBytes = configuration.batchBytes
         warn = { logger.warning("\($0)") }
