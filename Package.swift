@@ -39,10 +39,14 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: settings),
         .target(name: "TriremeBench", dependencies: ["CTrireme", "Trireme"], swiftSettings: settings),
+        .target(name: "TriremeTuning", swiftSettings: settings),
+        .testTarget(
+            name: "TriremeTuningTests", dependencies: ["TriremeCore", "TriremeTransport", "TriremeTuning"], swiftSettings: settings),
         .executableTarget(
             name: "TriremeCLI",
             dependencies: [
                 "CTrireme", "Trireme", "TriremeBench", "TriremeRuntime", "TriremeService", "TriremeSimulator",
+                "TriremeTuning",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: settings),
         .target(
@@ -69,7 +73,9 @@ let package = Package(
             name: "acknowledged-writes", path: "Tests/EndToEnd/AcknowledgedWrites", swiftSettings: settings),
         .testTarget(
             name: "TriremeCLITests",
-            dependencies: ["Trireme", "TriremeBench", "TriremeCLI", "TriremeRuntime", "TriremeService"],
+            dependencies: [
+                "Trireme", "TriremeBench", "TriremeCLI", "TriremeRuntime", "TriremeService", "TriremeTuning",
+            ],
             swiftSettings: settings),
         .testTarget(name: "TriremeSimulatorTests", dependencies: ["TriremeSimulator"], swiftSettings: settings),
     ]
