@@ -21,15 +21,17 @@ package final class ReplicaHost: Sendable {
 
     /// Starts a replica and waits until it runs. Nothing is left behind when it throws.
     ///
-    /// - Parameter load: makes a source of commands that lives on the reactor's thread, instead of client ports.
+    /// - Parameters:
+    ///   - load: makes a source of commands that lives on the reactor's thread, instead of client ports.
+    ///   - replicasHere: how many replicas share this machine; nil: as far as the members' addresses tell.
     package static func start(
         _ configuration: Configuration, replica: Int, dataDirectory: String, format: Bool,
         machine: AnyStateMachine, load: ((BufferPool) -> any (Gateway & ReplySink))?, countersPath: String?,
-        logger: Logger = Logger(label: "trireme")
+        replicasHere: Int? = nil, logger: Logger = Logger(label: "trireme")
     ) throws(TriremeError) -> ReplicaHost {
         let options = try ReactorOptions(
             configuration, replica: replica, dataDirectory: dataDirectory, format: format, countersPath: countersPath,
-            logger: logger)
+            replicasHere: replicasHere, logger: logger)
         let made = Made()
         do {
             let reactor = try Reactor(options, onEnd: { made.clients?.shut() }) { pool, waker in

@@ -31,6 +31,9 @@ package struct TransportCounters: Sendable {
     package var controlDatagramsReceived: UInt64 = 0
     package var controlBytesReceived: UInt64 = 0
     package var unicastDatagramsReceived: UInt64 = 0
+    /// Datagrams, times the members that each was meant for: what the others together should receive. Without probes.
+    package var copiesSent: UInt64 = 0
+    package var probesReceived: UInt64 = 0
     package var fragmentsSent: UInt64 = 0
     package var fragmentsReceived: UInt64 = 0
     package var duplicateFragments: UInt64 = 0

@@ -38,6 +38,10 @@ typedef struct trm_interface {
 int trm_interface_find(const char *name_or_address, trm_interface *out, char *message,
                        size_t message_capacity);
 
+/// Moves the calling thread, and those that it starts afterwards, into the network namespace at this
+/// path, such as /run/netns/NAME. Returns 0, or -errno and one sentence.
+int trm_network_namespace_enter(const char *path, char *message, size_t message_capacity);
+
 typedef struct trm_udp_options {
     uint32_t bind_address;            ///< 0: any
     uint16_t bind_port;               ///< 0: the kernel chooses (or none, if only `connect_port` is set)

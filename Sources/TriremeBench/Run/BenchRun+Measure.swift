@@ -29,6 +29,7 @@ extension BenchRun {
 
     func measure() throws -> BenchResult {
         var result = BenchResult(options: options)
+        let idle = datagrams
         try warmUp()
         for page in pages { page.phase = .measure }
         let first = Sample(pages)
@@ -55,7 +56,22 @@ extension BenchRun {
             result.replicas.append(about)
         }
         try settle(&result)
+        if let link = options.linkRate {
+            let settled = datagrams
+            result.network = NetworkFigures(
+                link: link, origins: options.oneLane ? 1 : options.replicas, replicas: options.replicas,
+                orderedBitsPerSecond: result.commandsPerSecond * Double(options.commandBytes) * 8,
+                datagramsExpected: settled.expected &- idle.expected,
+                datagramsReceived: settled.received &- idle.received)
+        }
         return result
+    }
+
+    /// What all replicas should have received of each other, and did. They agree while nothing is under way.
+    private var datagrams: (expected: UInt64, received: UInt64) {
+        counters.reduce((0, 0)) {
+            ($0.0 &+ ($1["datagramCopiesSent"] ?? 0), $0.1 &+ ($1["datagramCopiesReceived"] ?? 0))
+        }
     }
 
     /// Lets commands flow, from one moment everywhere.

@@ -135,6 +135,7 @@ extension UDPNetwork {
 
     private mutating func answer(_ kind: DatagramKind, _ body: UnsafeRawBufferPointer, _ from: ReplicaID) {
         if kind == .probe, let probe = Probe(reading: body) {
+            counters.probesReceived &+= 1
             probes.received(probe, from: from, now: now)
         } else if kind == .probeReply, let reply = ProbeReply(reading: body) {
             probes.received(reply, from: from, now: now)

@@ -23,7 +23,13 @@ extension UDPNetwork {
 
     /// Where "all other members" are: the group, if anybody hears it, and those by name that do not.
     private var destinations: UInt16 {
-        probes.unicastMembers | (probes.multicastMembers != 0 ? Transmission.multicastBit : 0)
+        guard !options.unicastOnly else { return others }
+        return probes.unicastMembers | (probes.multicastMembers != 0 ? Transmission.multicastBit : 0)
+    }
+
+    /// Members that a datagram for one destination is meant for.
+    private func copies(of destination: UInt16) -> UInt64 {
+        destination == Transmission.multicastBit ? UInt64(probes.multicastMembers.nonzeroBitCount) : 1
     }
 
     // MARK: control messages
@@ -38,7 +44,9 @@ extension UDPNetwork {
             let byMulticast = 1 << UInt16(bit) == Transmission.multicastBit
             let address = byMulticast ? options.multicastAddress + 16 + UInt32(options.origin.me.index) : addresses[bit]
             let port = byMulticast ? options.port + 1 : options.port + 2 + UInt16(bit)
-            first = sendControl(kind, body, address: address, port: port, like: first) ?? first
+            guard let sealed = sendControl(kind, body, address: address, port: port, like: first) else { continue }
+            counters.copiesSent &+= copies(of: 1 << UInt16(bit))
+            first = sealed
         }
     }
 
@@ -119,6 +127,8 @@ extension UDPNetwork {
             return false
         }
         transmission.inFlight += 1
+        let destination = transmission.destinations & (0 &- transmission.destinations)
+        counters.copiesSent &+= UInt64(max(fragments, 1)) * copies(of: destination)
         if transmission.offset == transmission.frameBytes {
             transmission.destinations &= transmission.destinations - 1
             transmission.offset = 0

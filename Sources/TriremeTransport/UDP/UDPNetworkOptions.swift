@@ -37,6 +37,8 @@ package struct UDPNetworkOptions: Sendable {
     package var batchBytes = Limits.batchBytesMaximum
     /// The path's MTU where it is less than the interface's.
     package var mtuBytes: Int?
+    /// Every member is sent its own copy of everything, where a network has no multicast.
+    package var unicastOnly = false
     /// GSO and GRO, where fragments are needed.
     package var segmentationOffload = true
     package var receiveOffload = true
