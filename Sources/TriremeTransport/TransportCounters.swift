@@ -59,6 +59,8 @@ package struct TransportCounters: Sendable {
     package var batchSendsDropped: UInt64 = 0
     /// Datagrams that the kernel dropped because a socket's buffer was full.
     package var kernelDrops: UInt64 = 0
+    /// Times that this replica told senders a rate because the link to it was full.
+    package var advicesSent: UInt64 = 0
     package var probesSent: UInt64 = 0
     package var probeRepliesSent: UInt64 = 0
     package var refusals: InlineArray<11, UInt64> = InlineArray(repeating: 0)

@@ -56,6 +56,7 @@ typedef struct trm_udp_options {
     uint8_t ttl;                      ///< of multicast; 0 means 1
     uint16_t segment_bytes;           ///< GSO: long sends are cut into datagrams of this payload; 0: off
     bool gro;                         ///< GRO: datagrams of one flow may arrive joined
+    bool arrival_times;               ///< SO_TIMESTAMPNS: each datagram carries the time at which it came
     bool dont_fragment;               ///< IP_PMTUDISC_DO: refuse (-EMSGSIZE) instead of fragmenting
     uint32_t receive_buffer_bytes;    ///< wanted; 0: leave as it is
     uint32_t send_buffer_bytes;       ///< wanted; 0: leave as it is

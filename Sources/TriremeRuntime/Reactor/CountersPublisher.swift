@@ -18,6 +18,7 @@ struct CountersPublisher {
             "logEndOffset", "logFreeBytes", "residentBytes", "configuredBytes", "cpuNanoseconds", "datagramsSent",
             "datagramsReceived", "bytesSent", "bytesReceived", "droppedDatagrams", "kernelDrops", "receiveBuffersEmpty",
             "sendErrors", "datagramCopiesSent", "datagramCopiesReceived",
+            "rateAdvicesSent", "paceBytesPerSecond",
         ] + Refusal.allCases.map { "dropped" + "\($0)".prefix(1).uppercased() + "\($0)".dropFirst() }
     private let page: CountersPage?
     private let configuredBytes: UInt64
@@ -107,6 +108,8 @@ struct CountersPublisher {
         put(
             network.batchDatagramsReceived &+ network.controlDatagramsReceived &+ network.refused
                 &- network.probesReceived)
+        put(network.advicesSent)
+        put(engine.network.pacer.bytesPerSecond)
         for reason in Refusal.allCases { put(network[reason]) }
         precondition(index == Self.names.count, "counters and their names differ in number")
     }

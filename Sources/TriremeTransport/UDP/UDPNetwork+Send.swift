@@ -106,6 +106,8 @@ extension UDPNetwork {
     /// Hands datagrams to the kernel, oldest batch first, until none waits, the slots are used up or the ring is full.
     mutating func pump() {
         while let index = transmissions.waiting.first {
+            // Only between frames: a frame's fragments arrive together or not at all.
+            guard transmissions[index].offset > 0 || pacer.mayLeave(now: now) else { return }
             guard issueOne(index) else { return }
             if transmissions[index].destinations == 0 { _ = transmissions.waiting.pop() }
         }
@@ -119,12 +121,20 @@ extension UDPNetwork {
         let address = byMulticast ? options.multicastAddress + UInt32(options.origin.me.index) : addresses[bit]
         let port = byMulticast ? options.port : options.port + 2 + UInt16(bit)
         guard let slot = batchSlots.take(to: address, port: port, note: index) else { return false }
+        if paces, !transmission.isStamped {
+            // Later copies of the frame carry the time of the first: the kernel may be reading it.
+            BatchHeader.stamp(transmissions.header(index), sentAt: trm_realtime_nanoseconds())
+            transmission.isStamped = true
+        }
         let (bytes, fragments) = fill(slot, index, &transmission)
         let file = options.firstFile + UInt32(Sockets.Role.transmit.rawValue)
         let token = TransportToken.make(.sendBatch, slot)
         guard trm_ring_sendmsg(ring, file, batchSlots.header(slot), 0, token) == 0 else {
             batchSlots.release(slot)
             return false
+        }
+        if transmission.offset == transmission.frameBytes, transmission.destinations.nonzeroBitCount == 1 {
+            pacer.left(bytes: transmission.frameBytes, now: now)
         }
         transmission.inFlight += 1
         let destination = transmission.destinations & (0 &- transmission.destinations)
@@ -198,6 +208,16 @@ extension UDPNetwork {
         guard plan.fragmentsPerSend > 1 else { return }
         plan = FragmentPlan(mtuBytes: mtuBytes, segmentationOffload: false)
         counters.segmentationOffloadsRefused &+= 1
+    }
+
+    // MARK: pacing
+
+    mutating func send(_ advice: RateAdvice) {
+        counters.advicesSent &+= 1
+        withUnsafeTemporaryAllocation(byteCount: RateAdvice.bytes, alignment: 8) { body in
+            advice.write(to: body.baseAddress!)
+            multicast(.rateAdvice, UnsafeRawBufferPointer(body))
+        }
     }
 
     // MARK: probes

@@ -39,6 +39,8 @@ package struct UDPNetworkOptions: Sendable {
     package var mtuBytes: Int?
     /// Every member is sent its own copy of everything, where a network has no multicast.
     package var unicastOnly = false
+    /// Batches are spread over time where a link is full. Nil: on every interface but loopback, which has no queue.
+    package var paces: Bool?
     /// GSO and GRO, where fragments are needed.
     package var segmentationOffload = true
     package var receiveOffload = true
