@@ -89,10 +89,9 @@ package struct RateAdvisor: Sendable {
     /// Ends a period when it is time; returns what is to be sent to all, if anything.
     package mutating func tick(now: UInt64) -> RateAdvice? {
         let elapsed = Double(now - min(now, startedAt))
-        // A load that has just begun fills its period early.
-        guard elapsed >= period || (elapsed >= Self.periodNanoseconds.lowerBound && bytes >= Self.periodBytes) else {
-            return nil
-        }
+        // A load that has just begun fills its period early; half of one will do to notice it.
+        let full = isAdvising ? Self.periodBytes : Self.periodBytes / 2
+        guard elapsed >= period || (elapsed >= Self.periodNanoseconds.lowerBound && bytes >= full) else { return nil }
         bytes = 0
         startedAt = now
         measure(elapsed)
