@@ -8,6 +8,7 @@ let package = Package(
     products: [
         .library(name: "Trireme", targets: ["Trireme"]),
         .executable(name: "trireme", targets: ["TriremeCLI"]),
+        .library(name: "TriremeHotPaths", targets: ["TriremeHotPaths"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
@@ -39,6 +40,10 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: settings),
         .target(name: "TriremeBench", dependencies: ["CTrireme", "Trireme"], swiftSettings: settings),
+        .target(
+            name: "TriremeHotPaths",
+            dependencies: ["CTrireme", "Trireme", "TriremeBench", "TriremeRuntime", "TriremeStorage", "TriremeTransport"],
+            swiftSettings: settings),
         .executableTarget(
             name: "TriremeCLI",
             dependencies: [

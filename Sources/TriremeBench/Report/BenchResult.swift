@@ -115,7 +115,7 @@ package struct BenchResult: Sendable {
         ] + about + [
             agrees
                 ? "agreement: all replicas have the same commit index and state hash"
-                : "NO AGREEMENT: the replicas' commit indexes or state hashes differ",
+                : "NO AGREEMENT: the replicas' commit indexes or state hashes differ"
         ]
     }
 

@@ -24,7 +24,8 @@ extension BenchRun {
     /// Counters that are no counts, so that differences of them mean nothing.
     private static let gauges: Set<String> = [
         "commitIndex", "executedSlot", "stateHash", "isSequencer", "ballotRound", "ballotOwner", "isForgetful",
-        "isStranded", "snapshotSlot", "ownBatchesInFlight", "logFreeBytes", "residentBytes", "configuredBytes", "paceBytesPerSecond",
+        "isStranded", "snapshotSlot", "ownBatchesInFlight", "logFreeBytes", "residentBytes", "configuredBytes",
+        "paceBytesPerSecond",
     ]
 
     func measure() throws -> BenchResult {

@@ -4,8 +4,9 @@ import TriremeCore
 /// The sender's half of pacing: each receiver may advise a rate (``RateAdvisor``); the lowest holds. While nobody advises
 /// anything, which is so wherever no link is full, it costs one comparison a batch; but a start goes up a ramp.
 package struct Pacer: Sendable {
-    /// Sends that a late turn may catch up with, in nanoseconds at the advised rate: reactors are late by less.
+    /// What a late turn may catch up with: reactors are late by less, and a switch has room for some frames at once.
     package static let creditNanoseconds: UInt64 = 2_000_000
+    static let creditBytes: UInt64 = 4 * 61_440
     /// An advice that is not repeated for so long is void: its receiver may be gone.
     package static let validNanoseconds: UInt64 = 500_000_000
 
@@ -79,7 +80,8 @@ package struct Pacer: Sendable {
     package mutating func left(bytes: Int, now: UInt64) {
         guard bytesPerSecond > 0 else { return }
         // A frame has 61,440 bytes at most: the product fits a word.
-        freeAt = max(freeAt, now - min(now, Self.creditNanoseconds)) + UInt64(bytes) * 1_000_000_000 / bytesPerSecond
+        let credit = min(Self.creditNanoseconds, Self.creditBytes * 1_000_000_000 / bytesPerSecond)
+        freeAt = max(freeAt, now - min(now, credit)) + UInt64(bytes) * 1_000_000_000 / bytesPerSecond
         guard advice == 0 else { return }
         rampLeft -= bytes
         if rampLeft <= 0 {

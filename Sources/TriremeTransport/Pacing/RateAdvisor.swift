@@ -46,7 +46,7 @@ package struct RateAdvisor: Sendable {
     static let drainEveryNanoseconds: UInt64 = DelayMeter.bucketNanoseconds
     static let drainPeriods = 2
     static let drainFactor = 0.7
-    /// A sender that uses less than half of what it may, for so long, needs no advice.
+    /// A sender whose batches have hardly waited for so long needs no advice: the rate has risen, and the queue has not come.
     static let releaseNanoseconds: UInt64 = 500_000_000
     /// Weight of the latest period in the averages of rates.
     static let weight = 0.15
@@ -58,6 +58,10 @@ package struct RateAdvisor: Sendable {
         var arrival = 0.0
         /// The controller's integral; 0 without advice.
         var rate = 0.0
+        /// For how long its batches waited at least, when that was last known, in nanoseconds.
+        var wait = 0.0
+        /// Whether that is of this period.
+        var isFresh = false
         var fullAt: UInt64 = 0
     }
 
@@ -97,19 +101,19 @@ package struct RateAdvisor: Sendable {
         measure(elapsed)
         // A rate far below the link's has no queue that this could mistake: the target grows as the rate falls.
         let target = max(Self.leastTargetNanoseconds, Self.targetBytes / max(arrival, 1) * 1e9)
-        let waits = takeWaits()
-        begin(waits, target: target, now: now)
-        steer(waits, target: target, now: now)
+        takeWaits()
+        begin(target: target, now: now)
+        steer(target: target, now: now)
+        for peer in 0..<Limits.members { flows[peer].bytes = 0 }
         period = min(
             max(target * Self.periodTargets, Self.periodNanoseconds.lowerBound), Self.periodNanoseconds.upperBound)
-        return advice(waits, target: target, now: now)
+        return advice(target: target, now: now)
     }
 
     private mutating func measure(_ elapsed: Double) {
         var sum = 0.0
         for peer in 0..<Limits.members {
             let rate = Double(flows[peer].bytes) * 1e9 / elapsed
-            flows[peer].bytes = 0
             flows[peer].arrival += (rate - flows[peer].arrival) * Self.weight
             sum += rate
         }
@@ -117,39 +121,38 @@ package struct RateAdvisor: Sendable {
         arrival = max(sum, arrival + (sum - arrival) * Self.weight)
     }
 
-    /// Per sender, for how long its batches have waited at least, in nanoseconds; -1 where too few came to tell.
-    private mutating func takeWaits() -> InlineArray<16, Double> {
-        var waits = InlineArray<16, Double>(repeating: -1)
+    /// One batch may have met others by chance; of many senders each has too few in a period, and is judged in a later one.
+    private mutating func takeWaits() {
         for peer in 0..<Limits.members {
-            let enough = flows[peer].delays.count >= 2
-            let least = flows[peer].delays.takeLeast()
-            if enough { waits[peer] = Double(least) }
+            flows[peer].isFresh = flows[peer].delays.count >= 2
+            if flows[peer].isFresh { flows[peer].wait = Double(flows[peer].delays.takeLeast()) }
         }
-        return waits
     }
 
     /// A queue stands where none did: all that wait in it share what the link carries, whoever came first.
-    private mutating func begin(_ waits: InlineArray<16, Double>, target: Double, now: UInt64) {
+    private mutating func begin(target: Double, now: UInt64) {
         var waiting = 0.0
-        for peer in 0..<Limits.members where waits[peer] > target / 2 { waiting += 1 }
-        for peer in 0..<Limits.members where waits[peer] > target && flows[peer].rate == 0 {
-            flows[peer].rate = arrival / waiting
+        for peer in 0..<Limits.members where flows[peer].arrival * 64 > arrival && flows[peer].wait > target / 2 {
+            waiting += 1
+        }
+        for peer in 0..<Limits.members where flows[peer].isFresh && flows[peer].wait > target && flows[peer].rate == 0 {
+            flows[peer].rate = arrival / max(waiting, 1)
             flows[peer].fullAt = now
             if !isAdvising { drainsAt = now + Self.drainEveryNanoseconds }
             isAdvising = true
         }
     }
 
-    private mutating func steer(_ waits: InlineArray<16, Double>, target: Double, now: UInt64) {
+    private mutating func steer(target: Double, now: UInt64) {
         var mean = 0.0
         var count = 0.0
         for peer in 0..<Limits.members where flows[peer].rate > 0 {
-            let error = waits[peer] < 0 ? 1 : Self.error(waits[peer], target)
+            // A silent sender's queue is gone.
+            let error = flows[peer].isFresh ? Self.error(flows[peer].wait, target) : flows[peer].bytes > 0 ? 0 : 1
             // No more than somewhat above what comes: a rate that another receiver's advice holds down may not run away.
             let most = max(flows[peer].arrival * 1.25, arrival / 64)
             flows[peer].rate = min(flows[peer].rate * (1 + Self.integral * error), max(most, flows[peer].rate * 0.99))
-            if flows[peer].arrival * 2 > flows[peer].rate { flows[peer].fullAt = now }
-            if waits[peer] > target / 4 { flows[peer].fullAt = now }
+            if flows[peer].isFresh && flows[peer].wait > target / 4 { flows[peer].fullAt = now }
             guard now - flows[peer].fullAt < Self.releaseNanoseconds else {
                 flows[peer].rate = 0
                 continue
@@ -164,7 +167,7 @@ package struct RateAdvisor: Sendable {
         }
     }
 
-    private mutating func advice(_ waits: InlineArray<16, Double>, target: Double, now: UInt64) -> RateAdvice? {
+    private mutating func advice(target: Double, now: UInt64) -> RateAdvice? {
         guard isAdvising else { return nil }
         if now >= drainsAt {
             drainsAt = now + Self.drainEveryNanoseconds
@@ -174,7 +177,7 @@ package struct RateAdvisor: Sendable {
         var isNeeded = false
         for peer in 0..<Limits.members where flows[peer].rate > 0 {
             isNeeded = true
-            let error = waits[peer] < 0 ? 0 : Self.error(waits[peer], target)
+            let error = Self.error(flows[peer].wait, target)
             let rate = flows[peer].rate * (1 + Self.proportional * error) * (drainsLeft > 0 ? Self.drainFactor : 1)
             advice.rates[peer] = UInt64(max(rate, 1))
         }

@@ -23,7 +23,8 @@ struct ReceiveRing: ~Copyable {
 
     /// `strideBytes` 0: buffers are provided. Otherwise `entries` buffers of that many bytes are made and handed over.
     init(
-        ring: OpaquePointer, file: UInt32, group: UInt16, index: Int, entries: Int, strideBytes: Int, joined: Bool, timed: Bool = false
+        ring: OpaquePointer, file: UInt32, group: UInt16, index: Int, entries: Int, strideBytes: Int, joined: Bool,
+        timed: Bool = false
     ) throws(TransportError) {
         var size = 1
         while size < entries { size *= 2 }
