@@ -273,6 +273,6 @@ TEST(receive, buffer_rings_of_bad_sizes_are_refused) {
     CHECK(trm_ring_buffers_create(ring, 1, 8, &error) != NULL);
     CHECK(trm_ring_buffers_create(ring, 1, 8, &error) == NULL);
     CHECK_EQUAL(error, -EEXIST);
-    CHECK_EQUAL(trm_ring_receive_multishot(ring, 0, 1, 4, 1), -EINVAL);
+    CHECK_EQUAL(trm_ring_receive_multishot(ring, 0, 1, 8, 1), -EINVAL);
     trm_ring_destroy(ring);
 }
