@@ -107,7 +107,8 @@ extension HotPath {
     }
 
     static let apply = HotPath(
-        "apply", "a command of the counter service is executed: a table of 2^19 keys in use, batches of 957 commands",
+        "apply",
+        "a command of the counter service is executed: a table of 2^19 keys in use, batches of \(commands) commands",
         operations: 100 * commands
     ) {
         var load = CounterLoad(lane: 0, commandBytes: 64)
