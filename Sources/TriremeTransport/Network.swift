@@ -23,6 +23,8 @@ package protocol Network: ~Copyable {
     /// Whether a batch that is sealed now would wait here: a link is full. The engine then lets it grow instead, and does not
     /// announce what others would miss, and ask for, before it was sent.
     var isBackedUp: Bool { get }
+    /// By how much longer than usual what is missing may still be on its way, since a link is full: in nanoseconds.
+    var patienceNanoseconds: UInt64 { get }
     /// Copies `body` (at most ``Limits/controlBodyBytes``) and multicasts it to all other members.
     mutating func multicast(_ kind: DatagramKind, _ body: UnsafeRawBufferPointer)
     /// Copies `body` and sends it to one member.
@@ -37,4 +39,5 @@ package protocol Network: ~Copyable {
 
 extension Network where Self: ~Copyable {
     package var isBackedUp: Bool { false }
+    package var patienceNanoseconds: UInt64 { 0 }
 }

@@ -76,6 +76,8 @@ package struct RateAdvisor: Sendable {
     /// Empty advices still to be sent, for one may be lost.
     private var farewells = 0
     package private(set) var isAdvising = false
+    /// The time that two batches take on this replica's link, while that is full, in nanoseconds; else 0.
+    package private(set) var patienceNanoseconds: UInt64 = 0
 
     package init(now: UInt64) { startedAt = now }
 
@@ -105,6 +107,7 @@ package struct RateAdvisor: Sendable {
         begin(target: target, now: now)
         steer(target: target, now: now)
         for peer in 0..<Limits.members { flows[peer].bytes = 0 }
+        patienceNanoseconds = isAdvising ? UInt64(min(target, Self.periodNanoseconds.upperBound)) : 0
         period = min(
             max(target * Self.periodTargets, Self.periodNanoseconds.lowerBound), Self.periodNanoseconds.upperBound)
         return advice(target: target, now: now)
