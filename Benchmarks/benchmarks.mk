@@ -13,7 +13,7 @@ micro-bench: setup
 
 # The tool's code is 2 where something is slower than its threshold and 4 where everything that differs is faster.
 micro-bench-check: setup
-	swift package --package-path Benchmarks benchmark thresholds check --no-progress || [ $$? = 4 ]
+	cd Benchmarks && swift package benchmark thresholds check --no-progress || [ $$? = 4 ]
 
 compare: build test-setup
 	Benchmarks/compare/run $(ARGS)

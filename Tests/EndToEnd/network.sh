@@ -23,6 +23,7 @@ run --mtu 9000
 run --mtu 1500 --lanes one
 run --mtu 1500 --lanes one --dissemination unicast --link-rate 100mbit
 
+rm -f "$WORK/network.log"
 "$ROOT/Benchmarks/network/run" --seconds 60 --data "$WORK" >"$WORK/network.log" 2>&1 &
 pid=$!
 CHILDREN+=($pid)
