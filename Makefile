@@ -8,6 +8,8 @@ TEST_PACKAGES := clang redis-tools
 BINARY := .build/release/trireme
 SEEDS ?= 1000
 
+-include Benchmarks/benchmarks.mk
+
 .PHONY: help setup test-setup build bench test simulate unit-test tuning-test end-to-end-test clean
 
 help:

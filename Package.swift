@@ -8,6 +8,7 @@ let package = Package(
     products: [
         .library(name: "Trireme", targets: ["Trireme"]),
         .executable(name: "trireme", targets: ["TriremeCLI"]),
+        .library(name: "TriremeHotPaths", targets: ["TriremeHotPaths"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
@@ -41,7 +42,14 @@ let package = Package(
         .target(name: "TriremeBench", dependencies: ["CTrireme", "Trireme"], swiftSettings: settings),
         .target(name: "TriremeTuning", swiftSettings: settings),
         .testTarget(
-            name: "TriremeTuningTests", dependencies: ["TriremeCore", "TriremeTransport", "TriremeTuning"], swiftSettings: settings),
+            name: "TriremeTuningTests", dependencies: ["TriremeCore", "TriremeTransport", "TriremeTuning"],
+            swiftSettings: settings),
+        .target(
+            name: "TriremeHotPaths",
+            dependencies: [
+                "CTrireme", "Trireme", "TriremeBench", "TriremeRuntime", "TriremeStorage", "TriremeTransport",
+            ],
+            swiftSettings: settings),
         .executableTarget(
             name: "TriremeCLI",
             dependencies: [

@@ -24,14 +24,15 @@ package final class ReplicaHost: Sendable {
     /// - Parameters:
     ///   - load: makes a source of commands that lives on the reactor's thread, instead of client ports.
     ///   - placement: where the reactor runs and how it idles; `nil` leaves that to the number of processors.
+    ///   - replicasHere: how many replicas share this machine; nil: as far as the members' addresses tell.
     package static func start(
         _ configuration: Configuration, replica: Int, dataDirectory: String, format: Bool,
         machine: AnyStateMachine, load: ((BufferPool) -> any (Gateway & ReplySink))?, countersPath: String?,
-        placement: Placement? = nil, logger: Logger = Logger(label: "trireme")
+        placement: Placement? = nil, replicasHere: Int? = nil, logger: Logger = Logger(label: "trireme")
     ) throws(TriremeError) -> ReplicaHost {
         var chosen = try ReactorOptions(
             configuration, replica: replica, dataDirectory: dataDirectory, format: format, countersPath: countersPath,
-            logger: logger)
+            replicasHere: replicasHere, logger: logger)
         if let placement { chosen.placement = placement }
         let options = chosen
         let made = Made()

@@ -17,16 +17,18 @@ struct BenchReplicaCommand: ParsableCommand {
     @Option var rate: Double?
     @Option var offset = 0.0
     @Flag var idle = false
+    @Option var networkNamespace: String?
 
     func run() throws {
         guard let service = BenchServices.named(service) else { throw ExitCode(2) }
         do {
-            let replica = BenchReplica(
+            var replica = BenchReplica(
                 configuration: try ClusterFile.load(config), replica: replica, dataDirectory: data, pagePath: page,
                 countersPath: counters, commandBytes: commandBytes,
                 plan: LoadPlan(
                     commandsPerSecond: rate, offset: offset, isActive: !idle, wantsReplies: service.wantsReplies),
                 service: service, parent: parent)
+            replica.networkNamespace = networkNamespace
             throw ExitCode(replica.run())
         } catch let code as ExitCode {
             throw code

@@ -31,6 +31,9 @@ package struct TransportCounters: Sendable {
     package var controlDatagramsReceived: UInt64 = 0
     package var controlBytesReceived: UInt64 = 0
     package var unicastDatagramsReceived: UInt64 = 0
+    /// Datagrams, times the members that each was meant for: what the others together should receive. Without probes.
+    package var copiesSent: UInt64 = 0
+    package var probesReceived: UInt64 = 0
     package var fragmentsSent: UInt64 = 0
     package var fragmentsReceived: UInt64 = 0
     package var duplicateFragments: UInt64 = 0
@@ -56,6 +59,8 @@ package struct TransportCounters: Sendable {
     package var batchSendsDropped: UInt64 = 0
     /// Datagrams that the kernel dropped because a socket's buffer was full.
     package var kernelDrops: UInt64 = 0
+    /// Times that this replica told senders a rate because the link to it was full.
+    package var advicesSent: UInt64 = 0
     package var probesSent: UInt64 = 0
     package var probeRepliesSent: UInt64 = 0
     package var refusals: InlineArray<11, UInt64> = InlineArray(repeating: 0)

@@ -26,6 +26,7 @@ package struct BenchResult: Sendable {
     /// What the replicas counted during the measurement, added up.
     package var counters: [(name: String, value: UInt64)] = []
     package var longestGapMilliseconds = 0.0
+    package var network: NetworkFigures?
 
     package init(options: BenchOptions) { self.options = options }
 
@@ -35,6 +36,12 @@ package struct BenchResult: Sendable {
     private func counter(_ name: String) -> UInt64 { counters.first { $0.name == name }?.value ?? 0 }
 
     package var json: JSON {
+        guard case .object(var members) = body, let network else { return body }
+        members.append(JSON.Member(name: "network", value: network.json))
+        return .object(members)
+    }
+
+    private var body: JSON {
         .members([
             "schema": "trireme-bench/1",
             "configuration": options.json,
@@ -70,7 +77,7 @@ package struct BenchResult: Sendable {
     private var countersJSON: [JSON.Member] {
         let systemCalls = Double(counter("enterCalls"))
         var members = [
-            JSON.Member(name: "datagramsLost", value: .unsigned(counter("datagramsLost"))),
+            JSON.Member(name: "datagramsLost", value: .unsigned(network?.datagramsLost ?? 0)),
             JSON.Member(name: "repairedBytes", value: .unsigned(counter("repairedBytes"))),
             JSON.Member(
                 name: "syscallsPerThousandCommands",
@@ -97,6 +104,7 @@ package struct BenchResult: Sendable {
             ])
         }
         let p = { (fraction: Double) in Format.duration(microseconds: latencies.microseconds(at: fraction)) }
+        let about = network.map { [$0.line(repairedBytes: counter("repairedBytes"))] } ?? []
         return Format.table(rows) + [
             "",
             "\(Format.grouped(Int(commandsPerSecond))) commands/s, \(Format.fixed(megabytesPerSecond, 1)) MB/s, "
@@ -104,9 +112,10 @@ package struct BenchResult: Sendable {
                 + "\(options.commandBytes)-byte commands",
             "latency p50 \(p(0.5))  p90 \(p(0.9))  p99 \(p(0.99))  p99.9 \(p(0.999))  max "
                 + Format.duration(microseconds: latencies.maximumMicroseconds),
+        ] + about + [
             agrees
                 ? "agreement: all replicas have the same commit index and state hash"
-                : "NO AGREEMENT: the replicas' commit indexes or state hashes differ",
+                : "NO AGREEMENT: the replicas' commit indexes or state hashes differ"
         ]
     }
 
