@@ -8,7 +8,9 @@ TEST_PACKAGES := clang redis-tools
 BINARY := .build/release/trireme
 SEEDS ?= 1000
 
-.PHONY: help setup test-setup build bench test simulate unit-test end-to-end-test clean
+-include Benchmarks/benchmarks.mk
+
+.PHONY: help setup test-setup build bench test simulate unit-test tuning-test end-to-end-test clean
 
 help:
 	@sed -n '2,3s/^# *//p' Makefile
@@ -49,7 +51,11 @@ unit-test: test-setup
 end-to-end-test: test-setup
 	Tests/EndToEnd/run
 
-test: test-setup shim-test unit-test simulate end-to-end-test
+# The files of Tuning under the tools that read them; sets nothing.
+tuning-test: build
+	Tests/Tuning/check.sh
+
+test: test-setup shim-test unit-test simulate end-to-end-test tuning-test
 
 clean:
 	rm -rf .build

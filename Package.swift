@@ -8,6 +8,7 @@ let package = Package(
     products: [
         .library(name: "Trireme", targets: ["Trireme"]),
         .executable(name: "trireme", targets: ["TriremeCLI"]),
+        .library(name: "TriremeHotPaths", targets: ["TriremeHotPaths"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
@@ -46,11 +47,22 @@ let package = Package(
                 "CTrireme", "Trireme", "TriremeRuntime", "TriremeStorage", "TriremeTransport",
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
             ], swiftSettings: settings),
+        .target(name: "TriremeTuning", swiftSettings: settings),
+        .testTarget(
+            name: "TriremeTuningTests", dependencies: ["TriremeCore", "TriremeTransport", "TriremeTuning"],
+            swiftSettings: settings),
+        .target(
+            name: "TriremeHotPaths",
+            dependencies: [
+                "CTrireme", "Trireme", "TriremeBench", "TriremeRuntime", "TriremeStorage", "TriremeTransport",
+            ],
+            swiftSettings: settings),
         .executableTarget(
             name: "TriremeCLI",
             dependencies: [
                 "CAllocations", "CTrireme", "Trireme", "TriremeBench", "TriremeRuntime", "TriremeService",
                 "TriremeSimulator",
+                "TriremeTuning",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: settings),
         .target(
@@ -80,7 +92,9 @@ let package = Package(
             name: "acknowledged-writes", path: "Tests/EndToEnd/AcknowledgedWrites", swiftSettings: settings),
         .testTarget(
             name: "TriremeCLITests",
-            dependencies: ["Trireme", "TriremeBench", "TriremeCLI", "TriremeRuntime", "TriremeService"],
+            dependencies: [
+                "Trireme", "TriremeBench", "TriremeCLI", "TriremeRuntime", "TriremeService", "TriremeTuning",
+            ],
             swiftSettings: settings),
         .testTarget(name: "TriremeSimulatorTests", dependencies: ["TriremeSimulator"], swiftSettings: settings),
     ]

@@ -119,6 +119,8 @@ static int set_up_datagrams(int descriptor, const trm_udp_options *o, refusal r)
                       "Linux 4.18 or newer is needed", r);
     if (error == 0 && o->gro)
         error = apply(descriptor, IPPROTO_UDP, UDP_GRO, 1, "UDP_GRO", "Linux 5.0 or newer is needed", r);
+    if (error == 0 && o->arrival_times)
+        error = apply(descriptor, SOL_SOCKET, SO_TIMESTAMPNS, 1, "SO_TIMESTAMPNS", "Linux 2.6.22 has it", r);
     return error;
 }
 

@@ -30,7 +30,10 @@ public struct Client: ~Copyable {
         tags = .allocate(capacity: capacity)
         tags.initialize(repeating: 0, count: capacity)
     }
-    deinit { tags.deallocate() }
+    deinit {
+        port.leave()
+        tags.deallocate()
+    }
 
     /// Submits one command.
     ///

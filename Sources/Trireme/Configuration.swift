@@ -58,6 +58,14 @@ public struct Configuration: Sendable, Equatable {
         case memory
     }
 
+    /// How batches and control messages reach the other members.
+    public enum Dissemination: String, Sendable, CaseIterable {
+        /// One datagram for all who hear it; those that do not get their own.
+        case multicast
+        /// One datagram for each, for networks without multicast: a sender's link then carries everything n−1 times.
+        case unicast
+    }
+
     public var clusterID: ClusterID
     public var members: [Member]
     /// Name of the network interface for multicast.
@@ -66,6 +74,7 @@ public struct Configuration: Sendable, Equatable {
     /// `nil`: the defaults, see ``defaultQuorums(members:)``.
     public var quorums: QuorumSizes?
     public var durability: Durability
+    public var dissemination: Dissemination = .multicast
     /// Size of one file of the log.
     public var segmentMebibytes: Int = 64
     /// Files of the log.

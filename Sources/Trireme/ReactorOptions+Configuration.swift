@@ -9,7 +9,7 @@ import TriremeTransport
 extension ReactorOptions {
     init(
         _ configuration: Configuration, replica: Int, dataDirectory: String, format: Bool, countersPath: String?,
-        logger: Logger
+        replicasHere: Int? = nil, logger: Logger
     ) throws(TriremeError) {
         try configuration.validate()
         let members = configuration.members.count
@@ -59,9 +59,11 @@ extension ReactorOptions {
             geometry: geometry, logOptions: LogOptions(), isDurable: isDurable, dataDirectory: dataDirectory,
             format: format,
             placement: .standard(
-                processors: Int(trm_cpu_count()), replicasHere: Self.replicasHere(configuration), replica: replica),
+                processors: Placement.processors, replicasHere: replicasHere ?? Self.replicasHere(configuration),
+                replica: replica),
             countersPath: countersPath)
         self.network.batchBytes = configuration.batchBytes
+        self.network.unicastOnly = configuration.dissemination == .unicast
         warn = { logger.warning("\($0)") }
     }
 

@@ -21,15 +21,20 @@ package final class ReplicaHost: Sendable {
 
     /// Starts a replica and waits until it runs. Nothing is left behind when it throws.
     ///
-    /// - Parameter load: makes a source of commands that lives on the reactor's thread, instead of client ports.
+    /// - Parameters:
+    ///   - load: makes a source of commands that lives on the reactor's thread, instead of client ports.
+    ///   - placement: where the reactor runs and how it idles; `nil` leaves that to the number of processors.
+    ///   - replicasHere: how many replicas share this machine; nil: as far as the members' addresses tell.
     package static func start(
         _ configuration: Configuration, replica: Int, dataDirectory: String, format: Bool,
         machine: AnyStateMachine, load: ((BufferPool) -> any (Gateway & ReplySink))?, countersPath: String?,
-        logger: Logger = Logger(label: "trireme")
+        placement: Placement? = nil, replicasHere: Int? = nil, logger: Logger = Logger(label: "trireme")
     ) throws(TriremeError) -> ReplicaHost {
-        let options = try ReactorOptions(
+        var chosen = try ReactorOptions(
             configuration, replica: replica, dataDirectory: dataDirectory, format: format, countersPath: countersPath,
-            logger: logger)
+            replicasHere: replicasHere, logger: logger)
+        if let placement { chosen.placement = placement }
+        let options = chosen
         let made = Made()
         do {
             let reactor = try Reactor(options, onEnd: { made.clients?.shut() }) { pool, waker in

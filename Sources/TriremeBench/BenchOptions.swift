@@ -30,6 +30,11 @@ package struct BenchOptions: Sendable {
     package var warmUpSeconds = 2.0
     package var data: String?
     package var interface = "lo"
+    package var dissemination = Configuration.Dissemination.multicast
+    /// Each replica runs in one of these.
+    package var networkNamespaces: NetworkNamespaces?
+    /// What each replica's link carries in either direction; for the report.
+    package var linkRate: LinkRate?
     package var group: Configuration.Group?
     /// What the machine could do is measured after the run.
     package var limits = false
@@ -92,6 +97,7 @@ package struct BenchOptions: Sendable {
             "rate": commandsPerSecond.map(JSON.number) ?? "max", "lanes": .string(oneLane ? "one" : "all"),
             "quorums": quorums.map { .array([.integer($0.phase1), .integer($0.classic), .integer($0.fast)]) } ?? .null,
             "seconds": .number(seconds), "warmupSeconds": .number(warmUpSeconds), "interface": .string(interface),
+            "dissemination": .string(dissemination.rawValue),
             "kill": kill.map { .string("\($0.victim.rawValue)@\($0.seconds)") } ?? .null,
         ])
     }

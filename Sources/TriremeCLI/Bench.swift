@@ -54,6 +54,19 @@ struct Bench: ParsableCommand {
     var data: String?
     @Option(help: ArgumentHelp("Network interface for multicast.", valueName: "name"))
     var interface = "lo"
+    @Option(
+        help: ArgumentHelp("multicast, or unicast to each member where there is no multicast.", valueName: "way"))
+    var dissemination: Configuration.Dissemination = .multicast
+    @Option(
+        help: ArgumentHelp(
+            "Run replica i in the network namespace PREFIXi, with the --interface that it has there.",
+            valueName: "prefix"))
+    var networkNamespaces: String?
+    @Option(
+        help: ArgumentHelp(
+            "What each replica's link carries in either direction, such as 1gbit: adds the network's limit to the report.",
+            valueName: "rate"))
+    var linkRate: String?
     @Option(help: ArgumentHelp("Multicast group (default: a free one).", valueName: "address:port"))
     var group: String?
     @Option(
@@ -123,6 +136,14 @@ struct Bench: ParsableCommand {
         options.jsonPath = json
         options.reportPath = report
         options.hgrmPath = hgrm
+        options.dissemination = dissemination
+        options.networkNamespaces = networkNamespaces.map(NetworkNamespaces.init(prefix:))
+        if let linkRate {
+            guard let rate = LinkRate(linkRate) else {
+                throw ValidationError("--link-rate is \"\(linkRate)\"; a rate such as 100mbit or 1gbit is needed")
+            }
+            options.linkRate = rate
+        }
         if rate != "max" {
             guard let number = Double(rate), number > 0, number.isFinite else {
                 throw ValidationError("--rate is \"\(rate)\"; it must be max, or commands a second above 0")
@@ -157,3 +178,4 @@ struct Bench: ParsableCommand {
 }
 
 extension Configuration.Durability: ExpressibleByArgument {}
+extension Configuration.Dissemination: ExpressibleByArgument {}

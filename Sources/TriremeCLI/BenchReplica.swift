@@ -17,15 +17,17 @@ struct BenchReplicaCommand: ParsableCommand {
     @Option var parent: Int32
     @Option var offset = 0.0
     @Flag var idle = false
+    @Option var networkNamespace: String?
 
     func run() throws {
         guard let service = BenchServices.named(service) else { throw ExitCode(2) }
         do {
-            let replica = BenchReplica(
+            var replica = BenchReplica(
                 configuration: try ClusterFile.load(config), replica: replica, dataDirectory: data, pagePath: page,
                 countersPath: counters, commandBytes: commandBytes,
                 plan: LoadPlan(offset: offset, isActive: !idle, wantsReplies: service.wantsReplies),
                 service: service, parent: parent, allocations: { trm_allocations() })
+            replica.networkNamespace = networkNamespace
             throw ExitCode(replica.run())
         } catch let code as ExitCode {
             throw code

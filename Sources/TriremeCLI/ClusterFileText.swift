@@ -33,6 +33,9 @@ package enum ClusterFileText {
             .init(name: "batchBytes", value: .integer(configuration.batchBytes)),
             .init(name: "sealAfterMicroseconds", value: .integer(configuration.sealAfterMicroseconds)),
         ]
+        if configuration.dissemination != .multicast {
+            all.append(.init(name: "dissemination", value: .string(configuration.dissemination.rawValue)))
+        }
         if let window = configuration.windowBatches {
             all.append(.init(name: "windowBatches", value: .integer(window)))
         }

@@ -8,6 +8,7 @@ import Trireme
 import TriremeBench
 import TriremeRuntime
 import TriremeService
+import TriremeTuning
 
 struct Serve: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -29,6 +30,11 @@ struct Serve: ParsableCommand {
     var data: String
     @Flag(help: "Prepare an absent or empty directory for a new replica.")
     var format = false
+    @Option(
+        help: ArgumentHelp(
+            "Where the reactor runs and how it idles: \(Profiles.names), or a JSON file (default: by the number of processors).",
+            valueName: "name|file"))
+    var placement: String?
     @Option(help: .hidden)
     var parent: Int32?
     /// Whoever started it says where it answers.
@@ -61,12 +67,14 @@ struct Serve: ParsableCommand {
             )
         }
         warn(configuration)
+        let placement = try chosenPlacement()
+        let manager = ServiceManager.ofThisProcess
         var logger = Logger(label: "trireme")
         if quiet { logger.logLevel = .warning }
         let host = try ReplicaHost.start(
             configuration, replica: replica, dataDirectory: data, format: format,
             machine: AnyStateMachine.make(KeyValueStore()), load: nil, countersPath: data + "/counters",
-            logger: logger)
+            placement: placement, logger: logger)
         defer { host.stop() }
         guard let clients = host.clients else { preconditionFailure("a replica without client ports") }
         var settings = RespConfiguration()
@@ -89,10 +97,27 @@ struct Serve: ParsableCommand {
             }
         }
         defer { blocking { await server.stop() } }
+        // Not before clients can connect. Whoever waits for this unit may then use it.
+        tell(manager.ready(status: "replica \(replica) serves RESP at \(member.address):\(server.port)"))
+        defer { tell(manager.stopping()) }
         if !quiet { Terminal.say("replica \(replica) pid \(getpid()) resp \(member.address):\(server.port)") }
         while signals.wait(milliseconds: 100) == .none {
             if let failure = host.failure { throw TriremeError(.stopped, failure) }
         }
+    }
+
+    private func chosenPlacement() throws -> Placement? {
+        guard let placement else { return nil }
+        let processors = Placement.processors
+        let chosen = try Placement(
+            Profile.find(placement).placement, processors: processors, node: { Int(trm_cpu_node(Int32($0))) })
+        tell(chosen.warning(processors: processors))
+        return chosen
+    }
+
+    /// Something that is no reason to end.
+    private func tell(_ sentence: String?) {
+        if let sentence { Terminal.complain("trireme serve: \(sentence)") }
     }
 
     /// What an operator should know before trusting it.

@@ -6,6 +6,8 @@ package enum DatagramKind: UInt8, Sendable, CaseIterable {
     case fragment = 2
     case probe = 3
     case probeReply = 4
+    /// The rates that a receiver advises the senders, where its link is full.
+    case rateAdvice = 5
     case status = 16
     case propose = 17
     case prepare = 18

@@ -202,7 +202,7 @@ package struct Replica: ~Copyable {
         case .entries: receivedEntries(body)
         case .handOver:
             if let handOver = HandOver.decode(body, members: members) { received(handOver, into: &effects) }
-        case .batch, .fragment, .probe, .probeReply, .repair: break
+        case .batch, .fragment, .probe, .probeReply, .rateAdvice, .repair: break
         }
     }
 

@@ -20,6 +20,11 @@ package protocol Network: ~Copyable {
     mutating func provide(buffer: UInt32, at address: UnsafeMutableRawPointer)
     /// Whether batches are about to be lost for want of provided buffers: the engine then gives up what it only keeps.
     var wantsBuffers: Bool { get }
+    /// Whether a batch that is sealed now would wait here: a link is full. The engine then lets it grow instead, and does not
+    /// announce what others would miss, and ask for, before it was sent.
+    var isBackedUp: Bool { get }
+    /// By how much longer than usual what is missing may still be on its way, since a link is full: in nanoseconds.
+    var patienceNanoseconds: UInt64 { get }
     /// Copies `body` (at most ``Limits/controlBodyBytes``) and multicasts it to all other members.
     mutating func multicast(_ kind: DatagramKind, _ body: UnsafeRawBufferPointer)
     /// Copies `body` and sends it to one member.
@@ -30,4 +35,9 @@ package protocol Network: ~Copyable {
     mutating func send(_ batch: BatchDescriptor, payload: UnsafeRawPointer, to: ReplicaID, token: UInt32)
     /// The next thing that has arrived, if any. Never waits.
     mutating func next() -> Arrival?
+}
+
+extension Network where Self: ~Copyable {
+    package var isBackedUp: Bool { false }
+    package var patienceNanoseconds: UInt64 { 0 }
 }

@@ -33,6 +33,9 @@ package struct TransportCounters: Sendable {
     package var controlDatagramsReceived: UInt64 = 0
     package var controlBytesReceived: UInt64 = 0
     package var unicastDatagramsReceived: UInt64 = 0
+    /// Datagrams, times the members that each was meant for: what the others together should receive. Without probes.
+    package var copiesSent: UInt64 = 0
+    package var probesReceived: UInt64 = 0
     package var fragmentsSent: UInt64 = 0
     package var fragmentsReceived: UInt64 = 0
     package var duplicateFragments: UInt64 = 0
@@ -60,6 +63,8 @@ package struct TransportCounters: Sendable {
     package var kernelDrops: UInt64 = 0
     /// Those of them at the socket of control messages.
     package var controlKernelDrops: UInt64 = 0
+    /// Times that this replica told senders a rate because the link to it was full.
+    package var advicesSent: UInt64 = 0
     package var probesSent: UInt64 = 0
     package var probeRepliesSent: UInt64 = 0
     package var refusals: InlineArray<11, UInt64> = InlineArray(repeating: 0)

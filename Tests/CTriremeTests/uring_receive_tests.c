@@ -45,6 +45,7 @@ static bool open_bench(bench *b, uint32_t shape, uint32_t buffer_bytes, bool gro
         goto refused;
     trm_udp_options in = {.interface_index = 1, .interface_address = loopback, .groups = &group,
                           .group_count = 1, .reuse_address = true, .gro = gro,
+                          .arrival_times = (shape & TRM_RECEIVE_TIME) != 0,
                           .receive_buffer_bytes = 4 << 20};
     b->descriptors[RECEIVER] = trm_udp_open(&in, message, sizeof message);
     trm_udp_buffers granted = {0};
@@ -103,18 +104,21 @@ TEST(receive, prefixes_fit_the_kernel_layout) {
     CHECK_EQUAL(trm_receive_prefix_bytes(TRM_RECEIVE_SOURCE), 32);
     CHECK_EQUAL(trm_receive_prefix_bytes(TRM_RECEIVE_SEGMENTS), 40);
     CHECK_EQUAL(trm_receive_prefix_bytes(TRM_RECEIVE_SOURCE | TRM_RECEIVE_SEGMENTS), 56);
+    CHECK_EQUAL(trm_receive_prefix_bytes(TRM_RECEIVE_TIME), 48);
+    CHECK_EQUAL(trm_receive_prefix_bytes(TRM_RECEIVE_SEGMENTS | TRM_RECEIVE_TIME), 72);
     trm_received received;
     char little[64] = {0};
-    for (uint32_t shape = 0; shape < 4; shape++)
+    for (uint32_t shape = 0; shape < 8; shape++)
         CHECK_EQUAL(trm_receive_parse(little, (uint32_t)trm_receive_prefix_bytes(shape) - 1, shape, &received),
                     -EBADMSG);
 }
 
 /// A batch: header apart, as the sender has it, received page-aligned and written as it lies.
 TEST(receive, a_multicast_batch_lands_page_aligned_and_goes_to_the_log) {
-    for (uint32_t shape = 0; shape < 4; shape++) {
+    for (uint32_t shape = 0; shape < 8; shape++) {
         bench b;
         REQUIRE(open_bench(&b, shape, 66000, (shape & TRM_RECEIVE_SEGMENTS) != 0, 0));
+        const uint64_t before = trm_realtime_nanoseconds();
         uint8_t frame[128], *body = malloc(61312);
         REQUIRE(body != NULL);
         for (int i = 0; i < 128; i++) frame[i] = (uint8_t)i;
@@ -136,6 +140,12 @@ TEST(receive, a_multicast_batch_lands_page_aligned_and_goes_to_the_log) {
         CHECK(memcmp((uint8_t *)received.payload + 128, body, 61312) == 0);
         CHECK_EQUAL(received.source_address, shape & TRM_RECEIVE_SOURCE ? loopback : 0);
         CHECK_EQUAL(received.source_port != 0, (shape & TRM_RECEIVE_SOURCE) != 0);
+        if (shape & TRM_RECEIVE_TIME) {
+            CHECK(received.arrival_nanoseconds >= before);
+            CHECK(received.arrival_nanoseconds <= trm_realtime_nanoseconds());
+        } else {
+            CHECK_EQUAL(received.arrival_nanoseconds, 0);
+        }
 
         char message[256] = "", name[16];
         snprintf(name, sizeof name, "log%u", shape);
@@ -212,7 +222,7 @@ static void send_segments(bench *b) {
 
 TEST(receive, gso_and_gro_make_a_round_trip) {
     bench b;
-    const uint32_t shape = TRM_RECEIVE_SOURCE | TRM_RECEIVE_SEGMENTS;
+    const uint32_t shape = TRM_RECEIVE_SOURCE | TRM_RECEIVE_SEGMENTS | TRM_RECEIVE_TIME;
     REQUIRE(open_bench(&b, shape, 66000, true, SEGMENT));
     send_segments(&b);
     trm_completion c;
@@ -263,6 +273,6 @@ TEST(receive, buffer_rings_of_bad_sizes_are_refused) {
     CHECK(trm_ring_buffers_create(ring, 1, 8, &error) != NULL);
     CHECK(trm_ring_buffers_create(ring, 1, 8, &error) == NULL);
     CHECK_EQUAL(error, -EEXIST);
-    CHECK_EQUAL(trm_ring_receive_multishot(ring, 0, 1, 4, 1), -EINVAL);
+    CHECK_EQUAL(trm_ring_receive_multishot(ring, 0, 1, 8, 1), -EINVAL);
     trm_ring_destroy(ring);
 }

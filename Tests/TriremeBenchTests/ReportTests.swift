@@ -35,6 +35,36 @@ import TriremeBench
         #expect(parsed?["none"] is NSNull)
     }
 
+    @Test func linkRatesAreReadAsTcWritesThem() {
+        #expect(LinkRate("1gbit")?.bitsPerSecond == 1e9)
+        #expect(LinkRate("100Mbit")?.bitsPerSecond == 1e8)
+        #expect(LinkRate("2.5gbit")?.bitsPerSecond == 2.5e9)
+        for wrong in ["", "fast", "gbit", "-1gbit", "0mbit", "1gb", "infgbit"] {
+            #expect(LinkRate(wrong) == nil, "\(wrong)")
+        }
+    }
+
+    @Test func theLimitOfLinksFollowsFromWhoSends() throws {
+        let link = LinkRate(bitsPerSecond: 1e9)
+        #expect(NetworkFigures.limit(link, origins: 3, replicas: 3) == 1.5e9)
+        #expect(NetworkFigures.limit(link, origins: 7, replicas: 7) == 7e9 / 6)
+        #expect(NetworkFigures.limit(link, origins: 1, replicas: 3) == 1e9)
+        var result = BenchResult(options: BenchOptions())
+        #expect(!result.json.text.contains("\"network\""))
+        result.network = NetworkFigures(
+            link: link, origins: 3, replicas: 3, orderedBitsPerSecond: 1.2e9, datagramsExpected: 2_000,
+            datagramsReceived: 1_999)
+        let report = try #require(
+            try JSONSerialization.jsonObject(with: Data(result.json.text.utf8)) as? [String: Any])
+        let network = try #require(report["network"] as? [String: Any])
+        #expect(network["linkGigabitsPerSecond"] as? Double == 1)
+        #expect(network["orderedGigabitsPerSecond"] as? Double == 1.2)
+        #expect(network["limitGigabitsPerSecond"] as? Double == 1.5)
+        #expect(network["ratio"] as? Double == 0.8)
+        #expect(network["lossPercent"] as? Double == 0.05)
+        #expect((report["counters"] as? [String: Any])?["datagramsLost"] as? Int == 1)
+    }
+
     /// The keys that the contract of `trireme bench` promises.
     @Test func theReportHasTheKeysOfTheContract() throws {
         var result = BenchResult(options: BenchOptions())

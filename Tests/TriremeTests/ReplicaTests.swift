@@ -117,6 +117,51 @@ private func balance(_ reply: [UInt8]) -> Int64 {
         #expect(inOrder)
     }
 
+    /// Clients come and go: what one has submitted is carried out, its place and its buffers are the next one's.
+    @Test func clientsThatGoGiveTheirPlacesBack() async throws {
+        let cluster = TestCluster(durability: .memory)
+        for id in 0..<3 { try await cluster.start(id, format: true) }
+        let replica = cluster.replicas[0]!
+        func one() async throws -> Bool {
+            for _ in 0..<400 {
+                do {
+                    var client = try replica.client(outstanding: 16)
+                    try command(7, 1).withUnsafeBytes { try client.submitWaiting($0, tag: 0) { _, _ in } }
+                    return true
+                } catch let error as TriremeError where error.code == .overloaded {
+                    // All places are taken by clients whose last command is under way.
+                    try await Task.sleep(nanoseconds: 5_000_000)
+                }
+            }
+            return false
+        }
+        var served = 0
+        while served < 300, try await one() { served += 1 }
+        #expect(served == 300)
+        for _ in 0..<400 where balance(try await replica.submit(command(7, 0))) < 300 {
+            try await Task.sleep(nanoseconds: 5_000_000)
+        }
+        #expect(balance(try await replica.submit(command(7, 0))) == 300)
+    }
+
+    @Test func moreClientsThanPlacesAreRefused() async throws {
+        let cluster = TestCluster(durability: .memory)
+        for id in 0..<3 { try await cluster.start(id, format: true) }
+        let replica = cluster.replicas[0]!
+        final class Held {
+            let client: Client
+            init(_ client: consuming Client) { self.client = client }
+        }
+        var held: [Held] = []
+        var refusal: TriremeError?
+        while held.count < 80, refusal == nil {
+            do { held.append(Held(try replica.client(outstanding: 1))) } catch { refusal = error }
+        }
+        #expect(refusal?.code == .overloaded)
+        // One is the replica's own, for `submit`.
+        #expect(held.count == 63)
+    }
+
     @Test func refusalsSayWhatToDo() async throws {
         let cluster = TestCluster()
         await #expect(throws: TriremeError.self) { try await cluster.start(0) }  // Not formatted.

@@ -38,6 +38,10 @@ typedef struct trm_interface {
 int trm_interface_find(const char *name_or_address, trm_interface *out, char *message,
                        size_t message_capacity);
 
+/// Moves the calling thread, and those that it starts afterwards, into the network namespace at this
+/// path, such as /run/netns/NAME. Returns 0, or -errno and one sentence.
+int trm_network_namespace_enter(const char *path, char *message, size_t message_capacity);
+
 typedef struct trm_udp_options {
     uint32_t bind_address;            ///< 0: any
     uint16_t bind_port;               ///< 0: the kernel chooses (or none, if only `connect_port` is set)
@@ -52,6 +56,7 @@ typedef struct trm_udp_options {
     uint8_t ttl;                      ///< of multicast; 0 means 1
     uint16_t segment_bytes;           ///< GSO: long sends are cut into datagrams of this payload; 0: off
     bool gro;                         ///< GRO: datagrams of one flow may arrive joined
+    bool arrival_times;               ///< SO_TIMESTAMPNS: each datagram carries the time at which it came
     bool dont_fragment;               ///< IP_PMTUDISC_DO: refuse (-EMSGSIZE) instead of fragmenting
     uint32_t receive_buffer_bytes;    ///< wanted; 0: leave as it is
     uint32_t send_buffer_bytes;       ///< wanted; 0: leave as it is

@@ -185,11 +185,13 @@ void trm_buffers_publish(trm_buffers *buffers);
 // What a received datagram is accompanied by.
 #define TRM_RECEIVE_SOURCE 1u      ///< the sender's address
 #define TRM_RECEIVE_SEGMENTS 2u    ///< the GRO segment size (a socket with `gro` set)
+#define TRM_RECEIVE_TIME 4u        ///< when it came (a socket with `arrival_times` set)
 
 /// Bytes in a buffer before the payload. A buffer at a page boundary minus this many has its
 /// payload page-aligned. The kernel puts a header of 16 bytes, then room for address and control.
 static inline size_t trm_receive_prefix_bytes(uint32_t shape) {
-    return 16 + ((shape & TRM_RECEIVE_SOURCE) ? 16u : 0u) + ((shape & TRM_RECEIVE_SEGMENTS) ? 24u : 0u);
+    return 16 + ((shape & TRM_RECEIVE_SOURCE) ? 16u : 0u) + ((shape & TRM_RECEIVE_SEGMENTS) ? 24u : 0u) +
+           ((shape & TRM_RECEIVE_TIME) ? 32u : 0u);
 }
 
 typedef struct trm_received {
@@ -198,6 +200,7 @@ typedef struct trm_received {
     uint32_t segment_bytes;       ///< 0, or the payload is datagrams of this size, the last perhaps shorter
     uint32_t source_address;      ///< host byte order; 0 when not asked for
     uint16_t source_port;         ///< host byte order
+    uint64_t arrival_nanoseconds; ///< since 1970, when the kernel took it from the device; 0 when not asked for
     bool truncated;               ///< the datagram was longer than the buffer: drop it
 } trm_received;
 

@@ -11,7 +11,11 @@ extension BenchRun {
         Terminal.say("")
         Terminal.say("measuring what this machine could do")
         var limits = [processorLimit(result), try copyLimit(result), try checksumLimit(result)]
-        if options.replicas > 1 { limits.append(try multicastLimit(result, cluster)) }
+        if let network = result.network {
+            limits.append(linkLimit(network))
+        } else if options.replicas > 1, options.networkNamespaces == nil {
+            limits.append(try multicastLimit(result, cluster))
+        }
         if cluster.durability == .disk { limits.append(try diskLimit(result, cluster, workspace)) }
         limits.append(try wakeUpLimit(result))
         try checkInterrupted()
@@ -57,15 +61,24 @@ extension BenchRun {
             note: String(cString: trm_crc32c_implementation()))
     }
 
+    /// Replicas behind links of a known rate: what the links allow is known and need not be measured.
+    private func linkLimit(_ network: NetworkFigures) -> BenchLimit {
+        BenchLimit(
+            key: "orderedGigabitsPerSecond", name: "links", unit: "Gbit/s", machine: network.limitBitsPerSecond / 1e9,
+            used: network.orderedBitsPerSecond / 1e9, note: "ordered payload")
+    }
+
     private func multicastLimit(_ result: BenchResult, _ cluster: Configuration) throws -> BenchLimit {
         let group = try FreeGroup.choose(members: options.replicas)
         guard let address = IPv4.parse(cluster.members[0].address), let groupAddress = IPv4.parse(group.address) else {
             throw BenchError("\(cluster.members[0].address) is no IPv4 address")
         }
-        let plan = MulticastPlan(
+        let byUnicast = options.dissemination == .unicast
+        var plan = MulticastPlan(
             members: options.replicas, interface: options.interface, address: address, group: groupAddress,
             port: group.port, batchBytes: options.batchBytes,
             windowBatches: cluster.windowBatches ?? Configuration.defaultWindowBatches(cluster.durability))
+        plan.unicastOnly = byUnicast
         var receivers: [ChildProcess] = []
         defer { receivers.end(patienceMilliseconds: 1_000) }
         for member in 1..<options.replicas {
@@ -81,9 +94,11 @@ extension BenchRun {
         }
         let found = try MulticastLimit.measure(plan)
         try checkInterrupted()
+        // By unicast every receiver's copy is sent, and counted, for itself.
+        let sent = found.bytesPerSecond * (byUnicast ? Double(options.replicas - 1) : 1)
         return BenchLimit(
-            key: "multicastGigabytesPerSecond", name: "multicast", unit: "GB/s", machine: found.bytesPerSecond / 1e9,
-            used: perSecond(result, "batchBytesSent") / 1e9,
+            key: "multicastGigabytesPerSecond", name: byUnicast ? "unicast" : "multicast", unit: "GB/s",
+            machine: sent / 1e9, used: perSecond(result, "batchBytesSent") / 1e9,
             note: "one sender to \(options.replicas - 1), received and checked"
                 + (found.lost > 0 ? ", \(found.lost) batches lost" : ""))
     }

@@ -14,6 +14,8 @@ package struct MulticastPlan: Sendable {
     package var batchBytes: Int
     /// Batches that no receiver has confirmed, at most.
     package var windowBatches: Int
+    /// The sender sends a copy to each receiver.
+    package var unicastOnly = false
 
     package init(
         members: Int, interface: String, address: UInt32, group: UInt32, port: UInt16, batchBytes: Int,
@@ -36,6 +38,7 @@ package struct MulticastPlan: Sendable {
             multicastAddress: group, port: port)
         options.batchBytes = batchBytes
         options.providedBuffers = buffers
+        options.unicastOnly = unicastOnly
         return options
     }
 }
@@ -146,7 +149,9 @@ private struct Sender: ~Copyable {
 
     /// Waits for something, and takes it.
     mutating func turn(milliseconds: Int) {
-        _ = trm_ring_submit_and_wait(ring, 1, Int64(milliseconds) * 1_000_000)
+        let begin = trm_monotonic_nanoseconds()
+        let due = min(network.deadline, begin + UInt64(milliseconds) * 1_000_000)
+        _ = trm_ring_submit_and_wait(ring, 1, Int64(due - min(due, begin)))
         withUnsafeTemporaryAllocation(of: trm_completion.self, capacity: 256) { found in
             let count = Int(trm_ring_completions(ring, found.baseAddress!, 256))
             for index in 0..<count { network.complete(found[index]) }

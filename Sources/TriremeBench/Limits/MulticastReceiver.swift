@@ -37,7 +37,9 @@ package enum MulticastReceiver {
                 told = highest
                 withUnsafeBytes(of: highest) { network.send(.status, $0, to: ReplicaID(0)) }
             }
-            _ = trm_ring_submit_and_wait(ring.ring, 1, 20_000_000)
+            let now = trm_monotonic_nanoseconds()
+            let due = min(network.deadline, now + 20_000_000)
+            _ = trm_ring_submit_and_wait(ring.ring, 1, Int64(due - min(due, now)))
             withUnsafeTemporaryAllocation(of: trm_completion.self, capacity: 256) { found in
                 let count = Int(trm_ring_completions(ring.ring, found.baseAddress!, 256))
                 for index in 0..<count { network.complete(found[index]) }

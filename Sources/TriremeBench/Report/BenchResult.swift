@@ -50,6 +50,7 @@ package struct BenchResult: Sendable {
     /// Open loop: commands whose time had come by the end and which were not answered yet.
     package var commandsBehind: UInt64 = 0
     package var processors = ProcessorUse()
+    package var network: NetworkFigures?
 
     package init(options: BenchOptions) { self.options = options }
 
@@ -72,7 +73,7 @@ package struct BenchResult: Sendable {
 
     /// The members of the contract's object that one load gives.
     package var members: [JSON.Member] {
-        [
+        var members: [JSON.Member] = [
             .init(name: "schema", value: "trireme-bench/1"),
             .init(name: "configuration", value: options.json),
             .init(name: "throughput", value: throughputJSON),
@@ -83,6 +84,8 @@ package struct BenchResult: Sendable {
             .init(name: "stages", value: StageTable(counters).json),
             .init(name: "series", value: .array(series.map(Self.json))),
         ]
+        if let network { members.append(.init(name: "network", value: network.json)) }
+        return members
     }
 
     var throughputJSON: JSON {
@@ -152,6 +155,7 @@ package struct BenchResult: Sendable {
         lines.append(
             "latency p50 \(p(0.5))  p90 \(p(0.9))  p99 \(p(0.99))  p99.9 \(p(0.999))  max "
                 + Format.duration(microseconds: percentiles.maximumMicroseconds))
+        if let network { lines.append(network.line(repairedBytes: counters["repairedBytes"])) }
         lines += behindLines
         lines.append(
             agrees

@@ -16,6 +16,8 @@ package struct BenchReplica {
     package var parent: Int32
     /// Heap allocations of this process so far; `UInt64.max` where they are not counted.
     package var allocations: @Sendable () -> UInt64
+    /// The network namespace to run in; `nil`: the one that it was started in.
+    package var networkNamespace: String?
 
     package init(
         configuration: Configuration, replica: Int, dataDirectory: String, pagePath: String, countersPath: String,
@@ -38,6 +40,7 @@ package struct BenchReplica {
     package func run() -> Int32 {
         guard trm_end_with_parent(parent, SIGKILL) == 0 else { return 1 }
         do {
+            if let networkNamespace { try NetworkNamespaces.enter(networkNamespace) }
             let page = try BenchPage(path: pagePath)
             let source = service.source(replica, commandBytes)
             let plan = plan
@@ -46,7 +49,8 @@ package struct BenchReplica {
                 machine: service.machine(page),
                 load: { pool in
                     LoadGateway(page: page, source: source, plan: plan, payloadBytes: pool.payloadBytes)
-                }, countersPath: countersPath)
+                }, countersPath: countersPath,
+                replicasHere: configuration.members.count)
             page.isReady = true
             while page.phase != .stop {
                 page.allocations = allocations()

@@ -28,6 +28,7 @@ extension BenchRun {
         var chosen = options
         chosen.commandsPerSecond = commandsPerSecond
         var result = BenchResult(options: chosen)
+        let idle = try options.linkRate.map { _ in try datagrams() }
         let start = try warmUp(commandsPerSecond)
         for page in pages { page.phase = .measure }
         let processors = ProcessorTimes()
@@ -66,7 +67,32 @@ extension BenchRun {
             result.replicas.append(about)
         }
         try settle(&result)
+        if let link = options.linkRate, let idle {
+            let settled = try datagrams()
+            result.network = NetworkFigures(
+                link: link, origins: options.oneLane ? 1 : options.replicas, replicas: options.replicas,
+                orderedBitsPerSecond: result.commandsPerSecond * Double(options.commandBytes) * 8,
+                datagramsExpected: settled.expected &- idle.expected,
+                datagramsReceived: settled.received &- idle.received)
+            // Of all datagrams, and with what is lost within the network.
+            result.datagramsLost = result.network?.datagramsLost ?? 0
+        }
         return result
+    }
+
+    /// What all replicas should have received of each other, and did, while only heartbeats are under way. Each publishes at
+    /// a moment of its own, a hundred times a second: the sample whose difference is the middle one of many is taken.
+    private func datagrams() throws -> (expected: UInt64, received: UInt64) {
+        var samples: [(expected: UInt64, received: UInt64)] = []
+        for _ in 0..<41 {
+            try wait(until: trm_monotonic_nanoseconds() + 7_000_000)
+            samples.append(
+                counters.reduce((0, 0)) {
+                    ($0.0 &+ ($1["datagramCopiesSent"] ?? 0), $0.1 &+ ($1["datagramCopiesReceived"] ?? 0))
+                })
+        }
+        samples.sort { Int64($0.expected) - Int64($0.received) < Int64($1.expected) - Int64($1.received) }
+        return samples[samples.count / 2]
     }
 
     /// Lets commands flow, from one moment everywhere, which is returned.

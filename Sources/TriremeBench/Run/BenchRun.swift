@@ -72,18 +72,20 @@ package final class BenchRun {
     // MARK: Start
 
     private func configuration() throws -> Configuration {
-        var message = [CChar](repeating: 0, count: 512)
-        var interface = trm_interface()
-        guard trm_interface_find(options.interface, &interface, &message, message.count) == 0 else {
-            throw BenchError(String(decoding: message.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self))
+        let addresses: [String]
+        if let namespaces = options.networkNamespaces {
+            addresses = try namespaces.addresses(of: options.interface, replicas: options.replicas)
+        } else {
+            let address = try NetworkNamespaces.address(of: options.interface)
+            addresses = [String](repeating: address, count: options.replicas)
         }
-        let address = IPv4.description(interface.address)
         var configuration = Configuration(
             clusterID: .random(),
-            members: (0..<options.replicas).map { Configuration.Member(id: $0, address: address) },
+            members: addresses.enumerated().map { Configuration.Member(id: $0.offset, address: $0.element) },
             interface: options.interface,
             group: try options.group ?? FreeGroup.choose(members: options.replicas), quorums: options.quorums,
             durability: options.durability)
+        configuration.dissemination = options.dissemination
         configuration.batchBytes = options.batchBytes
         configuration.windowBatches = options.windowBatches
         // Nothing here outlives the run.
@@ -125,6 +127,9 @@ package final class BenchRun {
             "--command-bytes", "\(options.commandBytes)", "--service", service.name, "--parent", "\(getpid())",
         ]
         if replica >= lanes { arguments.append("--idle") }
+        if let namespaces = options.networkNamespaces {
+            arguments += ["--network-namespace", namespaces.path(replica)]
+        }
         return arguments + ["--offset", "\(Double(replica) / Double(lanes))"]
     }
     /// Replicas with clients.

@@ -20,7 +20,7 @@ package struct Executor {
     private var next: Cut?
     private var lanesDone = 0
 
-    init(members: Int, timestampStep: UInt64, slot: UInt64 = 0, cut: Cut = Cut()) {
+    package init(members: Int, timestampStep: UInt64, slot: UInt64 = 0, cut: Cut = Cut()) {
         self.members = members
         self.step = timestampStep
         self.slot = slot
@@ -42,7 +42,7 @@ package struct Executor {
     }
 
     /// The next step, given the decided entry of the slot after ``slot`` (or nil if it is not decided yet).
-    mutating func pull(_ entry: () -> Entry?) -> ExecutionStep? {
+    package mutating func pull(_ entry: () -> Entry?) -> ExecutionStep? {
         if next == nil {
             guard let entry = entry() else { return nil }
             next = Self.advance(cut, with: entry, step: step)

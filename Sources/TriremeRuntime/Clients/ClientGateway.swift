@@ -10,7 +10,10 @@ package final class ClientGateway: Gateway, ReplySink, @unchecked Sendable {
     private let wake: @Sendable () -> Void
     private let arrivals: UnsafeMutablePointer<trm_mpsc>
     private let storage: UnsafeMutableRawPointer
-    @exclusivity(unchecked) private var ports: [ClientPort] = []
+    /// Clients that have a port or are about to; counted by whoever makes one.
+    private let clients: UnsafeMutablePointer<UInt64>
+    /// A place stays its client's until nothing of it is left to be done.
+    @exclusivity(unchecked) private var ports: [ClientPort?] = []
     @exclusivity(unchecked) private var turn = 0
     /// Port and number of commands of every own batch that is not executed yet, in order.
     @exclusivity(unchecked) private var order: [(port: Int, count: Int)]
@@ -30,11 +33,14 @@ package final class ClientGateway: Gateway, ReplySink, @unchecked Sendable {
             byteCount: ring + trm_mpsc_storage_bytes(8, UInt64(Self.ports)), alignment: 128)
         arrivals = storage.bindMemory(to: trm_mpsc.self, capacity: 1)
         trm_mpsc_init(arrivals, storage + ring, 8, UInt64(Self.ports))
+        clients = .allocate(capacity: 1)
+        clients.initialize(to: 0)
         ports.reserveCapacity(Self.ports)
     }
     deinit {
         takeArrivals()
         storage.deallocate()
+        clients.deallocate()
     }
 
     /// A new port, from any thread; `nil` when there are too many.
@@ -45,22 +51,38 @@ package final class ClientGateway: Gateway, ReplySink, @unchecked Sendable {
     package func makePort(
         capacity: Int, replyBytes: Int = 1 << 20, onReplies: (@Sendable () -> Void)? = nil
     ) -> ClientPort? {
+        guard trm_fetch_add_u64(clients, 1) < UInt64(Self.ports) else {
+            _ = trm_fetch_add_u64(clients, .max)
+            return nil
+        }
         let port = ClientPort(
             pool: pool, capacity: capacity, replyBytes: replyBytes, wake: wake, onReplies: onReplies)
         var pointer = UInt64(UInt(bitPattern: Unmanaged.passRetained(port).toOpaque()))
-        guard trm_mpsc_try_push(arrivals, &pointer) else {
-            Unmanaged.passUnretained(port).release()
-            return nil
-        }
+        let isPushed = trm_mpsc_try_push(arrivals, &pointer)
+        precondition(isPushed, "more clients wait for a port than there are ports")
         wake()
         return port
     }
 
     private func takeArrivals() {
         var pointer: UInt64 = 0
-        while ports.count < Self.ports, trm_mpsc_try_pop(arrivals, &pointer) {
-            ports.append(
-                Unmanaged<ClientPort>.fromOpaque(UnsafeRawPointer(bitPattern: UInt(pointer))!).takeRetainedValue())
+        while trm_mpsc_try_pop(arrivals, &pointer) {
+            let port = Unmanaged<ClientPort>.fromOpaque(UnsafeRawPointer(bitPattern: UInt(pointer))!)
+                .takeRetainedValue()
+            if let free = ports.firstIndex(where: { $0 == nil }) { ports[free] = port } else { ports.append(port) }
+        }
+    }
+
+    /// Lends buffers to the clients that are there, and takes back those of the clients that are gone.
+    private func tend() {
+        for i in ports.indices {
+            guard let port = ports[i] else { continue }
+            if !port.hasLeft {
+                port.lend()
+            } else if port.reclaim() {
+                ports[i] = nil
+                _ = trm_fetch_add_u64(clients, .max)
+            }
         }
     }
 
@@ -68,19 +90,21 @@ package final class ClientGateway: Gateway, ReplySink, @unchecked Sendable {
 
     package func poll(now: UInt64, mustSeal: Bool, pool: BufferPool) -> Submission? {
         takeArrivals()
-        for port in ports { port.lend() }
+        tend()
         guard orderCount < order.count else { return nil }
         var anyPending = false
         for i in 0..<ports.count {
             let index = (turn + i) % ports.count
-            if let submission = ports[index].take(mustSeal: mustSeal) {
+            guard let port = ports[index] else { continue }
+            if let submission = port.take(mustSeal: mustSeal) {
+                port.underWay += 1
                 turn = index + 1
                 order[(orderHead + orderCount) % order.count] = (index, submission.count)
                 orderCount += 1
                 pendingSince = nil
                 return submission
             }
-            if ports[index].look() { anyPending = true }
+            if port.look() { anyPending = true }
         }
         pendingSince = anyPending ? pendingSince ?? now : nil
         return nil
@@ -90,12 +114,13 @@ package final class ClientGateway: Gateway, ReplySink, @unchecked Sendable {
 
     /// Whether a client has put something in that no poll has seen: asked before the reactor sleeps.
     package var hasWork: Bool {
-        for port in ports where port.hasNewWork { return true }
+        for port in ports { if let port, port.hasNewWork { return true } }
         return false
     }
 
     package func turnEnded() {
-        for port in ports where port.hasNews {
+        for port in ports {
+            guard let port, port.hasNews else { continue }
             port.hasNews = false
             flushOverflow(port)
             port.onReplies?()
@@ -106,8 +131,8 @@ package final class ClientGateway: Gateway, ReplySink, @unchecked Sendable {
     package func shut() {
         takeArrivals()
         for port in ports {
-            port.shut()
-            port.onReplies?()
+            port?.shut()
+            port?.onReplies?()
         }
     }
 
@@ -121,7 +146,9 @@ package final class ClientGateway: Gateway, ReplySink, @unchecked Sendable {
         precondition(count == expected, "a batch came back with another number of commands")
         orderHead = (orderHead + 1) % order.count
         orderCount -= 1
-        let port = ports[index]
+        guard let port = ports[index] else { preconditionFailure("a port went before its batches") }
+        port.underWay -= 1
+        guard !port.hasLeft else { return }
         port.hasNews = true
         flushOverflow(port)
         var offset = 0

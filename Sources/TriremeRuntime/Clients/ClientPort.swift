@@ -28,6 +28,8 @@ package final class ClientPort: @unchecked Sendable {
     let replies: ReplyRing
     /// Set when the replica ends: what is unanswered then has an unknown outcome.
     private let closed: UnsafeMutablePointer<UInt64>
+    /// Set when the client is gone: its buffers come back.
+    private let left: UnsafeMutablePointer<UInt64>
     /// Wakes a sleeping reactor.
     private let wake: @Sendable () -> Void
 
@@ -44,6 +46,8 @@ package final class ClientPort: @unchecked Sendable {
     /// Replies that found the ring full, at most as many as commands may be unanswered.
     @exclusivity(unchecked) var overflow: [UInt8] = []
     @exclusivity(unchecked) var hasNews = false
+    /// Its batches that are sealed and not executed.
+    @exclusivity(unchecked) var underWay = 0
     /// Called on the reactor's thread, at the end of a turn that brought replies.
     let onReplies: (@Sendable () -> Void)?
 
@@ -60,6 +64,7 @@ package final class ClientPort: @unchecked Sendable {
         storage.initializeMemory(as: UInt8.self, repeating: 0, count: 256)
         current = storage.assumingMemoryBound(to: UInt64.self)
         closed = (storage + 128).assumingMemoryBound(to: UInt64.self)
+        left = closed + 1
         free = (storage + 256).bindMemory(to: trm_spsc.self, capacity: 1)
         full = (storage + 256 + ring).bindMemory(to: trm_spsc.self, capacity: 1)
         let cells = storage + 256 + 2 * ring
@@ -129,6 +134,13 @@ package final class ClientPort: @unchecked Sendable {
         wake()
     }
 
+    /// The client goes: what it has submitted is carried out all the same, its replies are nobody's.
+    package func leave() {
+        if let buffer = open { close(buffer) }
+        trm_store_release_u64(left, 1)
+        wake()
+    }
+
     /// Hands out replies that have arrived, oldest first. Returns how many.
     package func drain(limit: Int, _ body: (UnsafeRawBufferPointer) -> Void) -> Int {
         replies.drain(limit: limit, body)
@@ -142,6 +154,18 @@ package final class ClientPort: @unchecked Sendable {
     // MARK: The reactor's side
 
     func shut() { trm_store_release_u64(closed, 1) }
+
+    var hasLeft: Bool { trm_load_acquire_u64(left) != 0 }
+    /// Takes back the buffers of a client that is gone. Returns whether nothing of it is left to be done.
+    func reclaim() -> Bool {
+        var next: UInt64 = 0
+        while trm_spsc_try_pop(free, &next) { giveBack(UInt32(next)) }
+        return lent == 0 && underWay == 0
+    }
+    private func giveBack(_ buffer: UInt32) {
+        lent -= 1
+        _ = pool.drop(buffer, .filling)
+    }
 
     /// Gives the client empty buffers while there are any.
     func lend() {
@@ -160,9 +184,15 @@ package final class ClientPort: @unchecked Sendable {
     /// The next buffer of this client: a full one, or with `mustSeal` the open one if anything is in it.
     func take(mustSeal: Bool) -> Submission? {
         var next: UInt64 = 0
-        if trm_spsc_try_pop(full, &next) {
+        while trm_spsc_try_pop(full, &next) {
+            let found = trm_load_acquire_u64(word(UInt32(next)))
+            guard OpenWord.count(found) > 0 else {
+                // A client that went left it empty.
+                giveBack(UInt32(next))
+                continue
+            }
             lent -= 1
-            return submission(UInt32(next), trm_load_acquire_u64(word(UInt32(next))))
+            return submission(UInt32(next), found)
         }
         let use = trm_load_acquire_u64(current)
         guard mustSeal, use != 0, use != sealedUse else { return nil }

@@ -42,7 +42,9 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
         hasMoreToSeal = maySeal
     }
 
-    package var maySeal: Bool { !core.isForgetful && windowIsOpen && log.canAppend(settings.batchBytes) && laneIsOpen }
+    package var maySeal: Bool {
+        !core.isForgetful && !network.isBackedUp && windowIsOpen && log.canAppend(settings.batchBytes) && laneIsOpen
+    }
 
     /// Whether the lane takes one more own batch: after many restarts older generations are decided first
     /// (`Limits.generationsPerLane`), and the undecided part of all generations is bounded (PROTOCOL §3.5): to what every

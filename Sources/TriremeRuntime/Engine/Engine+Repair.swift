@@ -38,7 +38,10 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
                 if asks[lane].dueAt != nil { asks[lane].stop() }
                 continue
             }
-            asks[lane].start(now: now, after: Self.firstWaitNanoseconds + core.randomWait(Self.firstWaitNanoseconds))
+            asks[lane].start(
+                now: now,
+                after: Self.firstWaitNanoseconds + core.randomWait(Self.firstWaitNanoseconds)
+                    + network.patienceNanoseconds)
             guard let due = asks[lane].dueAt, due <= now else { continue }
             let attempt = asks[lane].attempts
             var requests: InlineArray<4, BatchRequest?> = InlineArray(repeating: nil)
@@ -50,7 +53,7 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
                 }
             }
             for i in 0..<count { if let request = requests[i] { ask(request, attempt: attempt) } }
-            asks[lane].asked(now: now, wait: settings.core.timing.retryNanoseconds)
+            asks[lane].asked(now: now, wait: max(settings.core.timing.retryNanoseconds, network.patienceNanoseconds))
         }
     }
 

@@ -17,7 +17,8 @@ struct CountersPublisher {
             "earlyBatches", "refusedBatches", "wrongDigests", "readBacks", "logAppendedIndex", "logDurableIndex",
             "logEndOffset", "logFreeBytes", "residentBytes", "configuredBytes", "cpuNanoseconds", "datagramsSent",
             "datagramsReceived", "bytesSent", "bytesReceived", "droppedDatagrams", "kernelDrops", "receiveBuffersEmpty",
-            "sendErrors", "controlKernelDrops", "batchDeliveriesMeant", "batchDatagramsReceived", "batchesCopied",
+            "sendErrors", "datagramCopiesSent", "datagramCopiesReceived", "rateAdvicesSent", "paceBytesPerSecond",
+            "controlKernelDrops", "batchDeliveriesMeant", "batchDatagramsReceived", "batchesCopied",
             "batchBytesSent", "batchBytesReceived", "systemCalls", "sparedCalls", "completions", "fixedWrites",
             "plainWrites", "logWrites", "logBytesWritten", "logBatchesWritten", "timedTurns", "completionsPeak",
             "submissionsPeak", "windowSum", "logQueueSum",
@@ -107,13 +108,20 @@ struct CountersPublisher {
         put(trm_process_cpu_nanoseconds())
         let network = engine.network.counters
         put(network.batchDatagramsSent &+ network.controlDatagramsSent)
-        put(network.batchDatagramsReceived &+ network.controlDatagramsReceived &+ network.unicastDatagramsReceived)
+        put(network.batchDatagramsReceived &+ network.controlDatagramsReceived)
         put(network.batchBytesSent &+ network.controlBytesSent)
         put(network.batchBytesReceived &+ network.controlBytesReceived)
         put(network.refused)
         put(network.kernelDrops)
         put(network.receiveBuffersExhausted)
         put(network.sendErrors &+ network.controlSendsDropped &+ network.batchSendsDropped)
+        // Probes are sent before anybody listens: they would look like losses.
+        put(network.copiesSent)
+        put(
+            network.batchDatagramsReceived &+ network.controlDatagramsReceived &+ network.refused
+                &- network.probesReceived)
+        put(network.advicesSent)
+        put(engine.network.pacer.bytesPerSecond)
         put(network.controlKernelDrops)
         put(network.batchDeliveriesMeant)
         put(network.batchDatagramsReceived)

@@ -24,15 +24,20 @@ private enum Layout {
     static let wakerClass: UInt64 = 0x03
 }
 
-/// io_uring and the memory that it knows, in the order in which they must go: the ring first.
+/// The memory of the buffers. It goes with the last of those who use it: a client may be filling a buffer when the replica ends.
+private final class Region: Sendable {
+    nonisolated(unsafe) private var region: trm_region
+    init(_ region: trm_region) { self.region = region }
+    deinit { trm_region_unmap(&region) }
+    var bytes: Int { region.bytes }
+    var base: UnsafeMutableRawPointer { region.base! }
+}
+
+/// io_uring and the memory that it knows.
 private struct RingAndRegion: ~Copyable {
     let ring: OpaquePointer
-    var region: trm_region
-    deinit {
-        trm_ring_destroy(ring)
-        var region = region
-        trm_region_unmap(&region)
-    }
+    let region: Region
+    deinit { trm_ring_destroy(ring) }
 }
 
 extension Reactor {
@@ -45,11 +50,13 @@ extension Reactor {
             receive: options.engine.receiveBuffers, reserve: EngineSettings.reserveBuffers)
         let ground = try makeGround(bytes: bufferBytes + logBytes)
         let configured = ground.region.bytes
-        let base = ground.region.base!
+        let region = ground.region
+        let base = region.base
         let pool = BufferPool(
             batchBytes: options.engine.batchBytes, own: options.engine.ownBuffers,
             receive: options.engine.receiveBuffers, reserve: EngineSettings.reserveBuffers,
-            region: UnsafeMutableRawBufferPointer(start: base, count: bufferBytes))
+            region: UnsafeMutableRawBufferPointer(start: base, count: bufferBytes),
+            release: { _ in extendLifetime(region) })
         let logPages = UnsafeMutableRawBufferPointer(start: base + bufferBytes, count: logBytes)
         let neighbours = makeNeighbours(pool, waker)
         let network = try openNetwork(ground.ring, pool: pool)
@@ -104,9 +111,9 @@ extension Reactor {
                 "\(bytes >> 20) MiB of buffers could not be mapped (errno \(-mapped)); lower windowBatches or batchBytes"
             )
         }
-        let ground = RingAndRegion(ring: ring, region: region)
+        let ground = RingAndRegion(ring: ring, region: Region(region))
         _ = trm_raise_locked_memory_limit()
-        if trm_ring_register_region(ring, region.base!, region.bytes, &message, message.count) != 0 {
+        if trm_ring_register_region(ring, ground.region.base, ground.region.bytes, &message, message.count) != 0 {
             // It only costs speed; said once.
             options.warn(Self.text(message))
         }

@@ -84,6 +84,11 @@ package enum ClusterFile {
             throw invalid("durability is \"\(durability)\"; it must be \"disk\" or \"memory\"")
         }
         configuration.durability = known
+        let dissemination = reader.string(forKey: "dissemination", default: configuration.dissemination.rawValue)
+        guard let way = Trireme.Configuration.Dissemination(rawValue: dissemination) else {
+            throw invalid("dissemination is \"\(dissemination)\"; it must be \"multicast\" or \"unicast\"")
+        }
+        configuration.dissemination = way
         configuration.allowSingleCopy = reader.bool(forKey: "allowSingleCopy", default: configuration.allowSingleCopy)
         configuration.segmentMebibytes = reader.int(
             forKey: ["log", "segmentMebibytes"], default: configuration.segmentMebibytes)

@@ -26,6 +26,7 @@ enum ClusterSchema {
         ("group.port", .integer, false),
         ("quorums", .integers, false),
         ("durability", .string, false),
+        ("dissemination", .string, false),
         ("allowSingleCopy", .boolean, false),
         ("log.segmentMebibytes", .integer, false),
         ("log.segments", .integer, false),

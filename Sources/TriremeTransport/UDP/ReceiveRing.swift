@@ -23,7 +23,8 @@ struct ReceiveRing: ~Copyable {
 
     /// `strideBytes` 0: buffers are provided. Otherwise `entries` buffers of that many bytes are made and handed over.
     init(
-        ring: OpaquePointer, file: UInt32, group: UInt16, index: Int, entries: Int, strideBytes: Int, joined: Bool
+        ring: OpaquePointer, file: UInt32, group: UInt16, index: Int, entries: Int, strideBytes: Int, joined: Bool,
+        timed: Bool = false
     ) throws(TransportError) {
         var size = 1
         while size < entries { size *= 2 }
@@ -41,7 +42,7 @@ struct ReceiveRing: ~Copyable {
         buffers = made
         capacity = size
         token = TransportToken.make(.receive, index)
-        shape = joined ? UInt32(TRM_RECEIVE_SEGMENTS) : 0
+        shape = (joined ? UInt32(TRM_RECEIVE_SEGMENTS) : 0) | (timed ? UInt32(TRM_RECEIVE_TIME) : 0)
         prefixBytes = trm_receive_prefix_bytes(shape)
         guard strideBytes > 0 else {
             memory = nil

@@ -19,7 +19,7 @@ package struct Sockets: ~Copyable {
     package private(set) var descriptors: InlineArray<4, Int32> = InlineArray(repeating: -1)
 
     package init(
-        _ options: UDPNetworkOptions, interface: trm_interface, plan: FragmentPlan, pieces: Bool
+        _ options: UDPNetworkOptions, interface: trm_interface, plan: FragmentPlan, pieces: Bool, timed: Bool
     ) throws(TransportError) {
         let me = options.origin.me
         let address = options.members.first { $0.id == me }!.address
@@ -37,6 +37,7 @@ package struct Sockets: ~Copyable {
         data.bind_port = options.port
         data.reuse_address = true
         data.gro = pieces && options.receiveOffload
+        data.arrival_times = timed
         descriptors[Role.data.rawValue] = try Self.open(
             data, groups: lanes.map { options.multicastAddress + UInt32($0.index) })
 
@@ -51,6 +52,7 @@ package struct Sockets: ~Copyable {
         unicast.bind_address = address
         unicast.bind_port = options.port + 2 + UInt16(me.rawValue)
         unicast.gro = pieces && options.receiveOffload
+        unicast.arrival_times = timed
         unicast.send_buffer_bytes = UInt32(clamping: options.sendBufferBytes)
         descriptors[Role.unicast.rawValue] = try Self.open(unicast, groups: [])
 

@@ -12,6 +12,8 @@ struct Transmission {
     var offset = 0
     /// Sends that the kernel has.
     var inFlight = 0
+    /// The time of its first send is in its header.
+    var isStamped = false
 
     static let multicastBit: UInt16 = 1 << 15
     var frameBytes: Int { Limits.headerBytes + Int(batch.payloadBytes) }

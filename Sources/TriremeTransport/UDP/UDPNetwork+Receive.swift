@@ -17,6 +17,8 @@ struct OpenBuffer {
     var payload: UnsafeMutableRawPointer
     var rest: Int
     var segmentBytes: Int
+    /// When the kernel took it from the device, in nanoseconds since 1970; 0 where nobody asked.
+    var arrivedAt: UInt64
 }
 
 extension UDPNetwork {
@@ -60,7 +62,7 @@ extension UDPNetwork {
         let segment = Int(datagram.segment_bytes)
         current = OpenBuffer(
             role: role, number: number, payload: payload, rest: count,
-            segmentBytes: segment > 0 ? segment : max(count, 1))
+            segmentBytes: segment > 0 ? segment : max(count, 1), arrivedAt: datagram.arrival_nanoseconds)
         if count == 0 { counters[.length] &+= 1 }
     }
 
@@ -84,12 +86,13 @@ extension UDPNetwork {
             counters.controlDatagramsReceived &+= 1
             counters.controlBytesReceived &+= UInt64(count)
             let body = UnsafeRawBufferPointer(start: bytes + Limits.datagramHeaderBytes, count: bodyBytes)
-            guard kind == .probe || kind == .probeReply else { return .control(kind, from: from, body: body) }
+            guard kind.rawValue < DatagramKind.status.rawValue else { return .control(kind, from: from, body: body) }
             answer(kind, body, from)
             return nil
         case .batch(let batch, let from):
             counters.batchDatagramsReceived &+= 1
             counters.batchBytesReceived &+= UInt64(count)
+            noteArrival(bytes, count, from, open.arrivedAt)
             if open.role == .data, !pieces {
                 current = nil
                 provided[open.number] = nil
@@ -106,11 +109,21 @@ extension UDPNetwork {
             counters.batchDatagramsReceived &+= 1
             counters.batchBytesReceived &+= UInt64(count)
             counters.fragmentsReceived &+= 1
-            return assemble(fragment, bytes + WireFormat.fragmentHeaderBytes)
+            return assemble(fragment, bytes + WireFormat.fragmentHeaderBytes, open.arrivedAt)
         }
     }
 
-    private mutating func assemble(_ fragment: FragmentHeader, _ slice: UnsafeMutableRawPointer) -> Arrival? {
+    private mutating func noteArrival(
+        _ frame: UnsafeRawPointer, _ bytes: Int, _ from: ReplicaID, _ arrivedAt: UInt64
+    ) {
+        guard paces else { return }
+        advisor.arrived(
+            from: from, bytes: bytes, sentAt: BatchHeader.sentAt(frame), arrivedAt: arrivedAt, now: now)
+    }
+
+    private mutating func assemble(
+        _ fragment: FragmentHeader, _ slice: UnsafeMutableRawPointer, _ arrivedAt: UInt64
+    ) -> Arrival? {
         guard let (buffer, frameBytes) = assembler.accept(fragment, slice: slice, free: &free, counters: &counters)
         else { return nil }
         switch verifier.verify(buffer.address, count: frameBytes) {
@@ -118,6 +131,7 @@ extension UDPNetwork {
         where batch.lane == fragment.lane && batch.generation == fragment.generation
             && batch.sequence == fragment.sequence:
             counters.batchesCopied &+= 1
+            noteArrival(buffer.address, frameBytes, from, arrivedAt)
             return hand(up: buffer, batch, from)
         case .refused(let reason):
             counters[reason] &+= 1
@@ -135,9 +149,12 @@ extension UDPNetwork {
 
     private mutating func answer(_ kind: DatagramKind, _ body: UnsafeRawBufferPointer, _ from: ReplicaID) {
         if kind == .probe, let probe = Probe(reading: body) {
+            counters.probesReceived &+= 1
             probes.received(probe, from: from, now: now)
         } else if kind == .probeReply, let reply = ProbeReply(reading: body) {
             probes.received(reply, from: from, now: now)
+        } else if kind == .rateAdvice, let advice = RateAdvice(reading: body) {
+            pacer.advised(advice.rates[options.origin.me.index], by: from, now: now)
         } else {
             counters[.malformed] &+= 1
         }

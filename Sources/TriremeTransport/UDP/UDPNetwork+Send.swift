@@ -23,7 +23,13 @@ extension UDPNetwork {
 
     /// Where "all other members" are: the group, if anybody hears it, and those by name that do not.
     private var destinations: UInt16 {
-        probes.unicastMembers | (probes.multicastMembers != 0 ? Transmission.multicastBit : 0)
+        guard !options.unicastOnly else { return others }
+        return probes.unicastMembers | (probes.multicastMembers != 0 ? Transmission.multicastBit : 0)
+    }
+
+    /// Members that a datagram for one destination is meant for.
+    private func copies(of destination: UInt16) -> UInt64 {
+        destination == Transmission.multicastBit ? UInt64(probes.multicastMembers.nonzeroBitCount) : 1
     }
 
     // MARK: control messages
@@ -38,7 +44,9 @@ extension UDPNetwork {
             let byMulticast = 1 << UInt16(bit) == Transmission.multicastBit
             let address = byMulticast ? options.multicastAddress + 16 + UInt32(options.origin.me.index) : addresses[bit]
             let port = byMulticast ? options.port + 1 : options.port + 2 + UInt16(bit)
-            first = sendControl(kind, body, address: address, port: port, like: first) ?? first
+            guard let sealed = sendControl(kind, body, address: address, port: port, like: first) else { continue }
+            counters.copiesSent &+= copies(of: 1 << UInt16(bit))
+            first = sealed
         }
     }
 
@@ -98,6 +106,8 @@ extension UDPNetwork {
     /// Hands datagrams to the kernel, oldest batch first, until none waits, the slots are used up or the ring is full.
     mutating func pump() {
         while let index = transmissions.waiting.first {
+            // Only between frames: a frame's fragments arrive together or not at all.
+            guard transmissions[index].offset > 0 || pacer.mayLeave(now: now) else { return }
             guard issueOne(index) else { return }
             if transmissions[index].destinations == 0 { _ = transmissions.waiting.pop() }
         }
@@ -111,6 +121,11 @@ extension UDPNetwork {
         let address = byMulticast ? options.multicastAddress + UInt32(options.origin.me.index) : addresses[bit]
         let port = byMulticast ? options.port : options.port + 2 + UInt16(bit)
         guard let slot = batchSlots.take(to: address, port: port, note: index) else { return false }
+        if paces, !transmission.isStamped {
+            // Later copies of the frame carry the time of the first: the kernel may be reading it.
+            BatchHeader.stamp(transmissions.header(index), sentAt: trm_realtime_nanoseconds())
+            transmission.isStamped = true
+        }
         let (bytes, fragments) = fill(slot, index, &transmission)
         let file = options.firstFile + UInt32(Sockets.Role.transmit.rawValue)
         let token = TransportToken.make(.sendBatch, slot)
@@ -118,15 +133,20 @@ extension UDPNetwork {
             batchSlots.release(slot)
             return false
         }
+        if transmission.offset == transmission.frameBytes, transmission.destinations.nonzeroBitCount == 1 {
+            pacer.left(bytes: transmission.frameBytes, now: now)
+        }
         transmission.inFlight += 1
+        let destination = transmission.destinations & (0 &- transmission.destinations)
+        let meant = UInt64(max(fragments, 1)) * copies(of: destination)
+        counters.copiesSent &+= meant
+        counters.batchDeliveriesMeant &+= meant
         if transmission.offset == transmission.frameBytes {
             transmission.destinations &= transmission.destinations - 1
             transmission.offset = 0
         }
         transmissions[index] = transmission
         counters.batchDatagramsSent &+= UInt64(max(fragments, 1))
-        counters.batchDeliveriesMeant &+=
-            UInt64(max(fragments, 1)) &* (byMulticast ? UInt64(probes.multicastMembers.nonzeroBitCount) : 1)
         counters.fragmentsSent &+= UInt64(fragments)
         counters.batchBytesSent &+= UInt64(bytes)
         return true
@@ -190,6 +210,16 @@ extension UDPNetwork {
         guard plan.fragmentsPerSend > 1 else { return }
         plan = FragmentPlan(mtuBytes: mtuBytes, segmentationOffload: false)
         counters.segmentationOffloadsRefused &+= 1
+    }
+
+    // MARK: pacing
+
+    mutating func send(_ advice: RateAdvice) {
+        counters.advicesSent &+= 1
+        withUnsafeTemporaryAllocation(byteCount: RateAdvice.bytes, alignment: 8) { body in
+            advice.write(to: body.baseAddress!)
+            multicast(.rateAdvice, UnsafeRawBufferPointer(body))
+        }
     }
 
     // MARK: probes

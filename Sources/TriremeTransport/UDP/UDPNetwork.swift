@@ -23,6 +23,10 @@ package struct UDPNetwork: Network, ~Copyable {
     package let pieces: Bool
     package internal(set) var counters = TransportCounters()
     package internal(set) var probes: ProbeState
+    /// Whether waits on the way are measured, and so links that are full noticed.
+    package let paces: Bool
+    package internal(set) var pacer: Pacer
+    var advisor: RateAdvisor
 
     let ring: OpaquePointer
     let sockets: Sockets
@@ -66,7 +70,8 @@ package struct UDPNetwork: Network, ~Copyable {
         }
         let plan = FragmentPlan(mtuBytes: mtu, segmentationOffload: options.segmentationOffload)
         let pieces = !plan.fitsWhole(frameBytes: options.batchBytes)
-        let sockets = try Sockets(options, interface: interface, plan: plan, pieces: pieces)
+        let paces = options.paces ?? !interface.loopback
+        let sockets = try Sockets(options, interface: interface, plan: plan, pieces: pieces, timed: paces)
         if let refusal = SocketAccounting.refusal(
             grantedBytes: sockets.grantedBytes(.data), batchBytes: options.batchBytes, plan: plan,
             otherLanes: options.members.count - 1)
@@ -77,15 +82,16 @@ package struct UDPNetwork: Network, ~Copyable {
         let joined = pieces && options.receiveOffload
         let datagram = joined || !pieces ? WireFormat.datagramBytesMaximum : plan.segmentBytes
         // Room for the longest prefix, a datagram, and no sharing of cache lines.
-        let stride = (datagram + 40 + 63) / 64 * 64
+        let stride = (datagram + 72 + 63) / 64 * 64
         let scratch = max(32, Self.scratchBytes / stride)
-        let unicastStride = (WireFormat.datagramBytesMaximum + 40 + 63) / 64 * 64
+        let unicastStride = (WireFormat.datagramBytesMaximum + 72 + 63) / 64 * 64
         let group = options.firstBufferGroup
         let file = options.firstFile
         var dataRing = try ReceiveRing(
             ring: ring, file: file + UInt32(Sockets.Role.data.rawValue), group: group,
             index: Sockets.Role.data.rawValue,
-            entries: pieces ? scratch : options.providedBuffers, strideBytes: pieces ? stride : 0, joined: joined)
+            entries: pieces ? scratch : options.providedBuffers, strideBytes: pieces ? stride : 0, joined: joined,
+            timed: paces)
         var controlRing = try ReceiveRing(
             ring: ring, file: file + UInt32(Sockets.Role.control.rawValue), group: group + 1,
             index: Sockets.Role.control.rawValue, entries: Self.controlBuffers, strideBytes: Self.controlBufferBytes,
@@ -93,12 +99,15 @@ package struct UDPNetwork: Network, ~Copyable {
         var unicastRing = try ReceiveRing(
             ring: ring, file: file + UInt32(Sockets.Role.unicast.rawValue), group: group + 2,
             index: Sockets.Role.unicast.rawValue, entries: Self.unicastBuffers, strideBytes: unicastStride,
-            joined: joined)
+            joined: joined, timed: paces)
 
         // Nothing is refused from here on.
         self.options = options
         self.plan = plan
         self.pieces = pieces
+        self.paces = paces
+        pacer = Pacer(ramps: paces)
+        advisor = RateAdvisor(now: now)
         self.ring = ring
         self.now = now
         let me = options.origin.me
@@ -192,7 +201,12 @@ package struct UDPNetwork: Network, ~Copyable {
     }
 
     /// When ``tick(now:)`` has something to do.
-    package var deadline: UInt64 { probes.deadline }
+    package var deadline: UInt64 {
+        min(probes.deadline, advisor.deadline, pacer.mayLeave(now: now) ? .max : pacer.deadline)
+    }
+
+    package var isBackedUp: Bool { !pacer.mayLeave(now: now) }
+    package var patienceNanoseconds: UInt64 { advisor.patienceNanoseconds }
 
     /// Sends probes and replies that are due, and tries again what a full submission ring or an error held up. Every
     /// turn: it costs a few comparisons when there is nothing.
@@ -201,8 +215,10 @@ package struct UDPNetwork: Network, ~Copyable {
         dataRing.arm()
         controlRing.arm()
         unicastRing.arm()
+        pacer.tick(now: now)
         pump()
         sendProbes()
+        if paces, let advice = advisor.tick(now: now) { send(advice) }
     }
 
     /// Reads how much the kernel dropped: ``refreshCalls`` system calls, so for a few times a second.

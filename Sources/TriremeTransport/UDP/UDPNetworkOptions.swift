@@ -37,6 +37,10 @@ package struct UDPNetworkOptions: Sendable {
     package var batchBytes = Limits.batchBytesMaximum
     /// The path's MTU where it is less than the interface's.
     package var mtuBytes: Int?
+    /// Every member is sent its own copy of everything, where a network has no multicast.
+    package var unicastOnly = false
+    /// Batches are spread over time where a link is full. Nil: on every interface but loopback, which has no queue.
+    package var paces: Bool?
     /// GSO and GRO, where fragments are needed.
     package var segmentationOffload = true
     package var receiveOffload = true

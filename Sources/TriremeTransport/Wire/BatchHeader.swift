@@ -4,7 +4,7 @@ import CTrireme
 import TriremeCore
 
 ///     0 … 39 as every datagram | 40 generation u64 | 48 sequence u64 | 56 count u32 | 60 stride u32 | 64 digest u64
-///     72 … 95 zero | 96 … 107 nonce, 112 … 127 tag: reserved for sealing
+///     72 when it was sent u64, 0 where nobody measures | 80 … 95 zero | 96 … 107 nonce, 112 … 127 tag: reserved for sealing
 package enum BatchHeader {
     /// Writes all 128 bytes, sealed. `lane` may be another's: any holder repairs with the same bytes.
     package static func write(to bytes: UnsafeMutableRawPointer, _ batch: BatchDescriptor, from origin: DatagramOrigin)
@@ -20,6 +20,14 @@ package enum BatchHeader {
         (bytes + 72).initializeMemory(as: UInt8.self, repeating: 0, count: Limits.headerBytes - 72)
         DatagramHeader.seal(bytes, count: Limits.headerBytes)
     }
+
+    /// Notes when the frame leaves, in nanoseconds of the sender's clock since 1970, and seals it anew.
+    package static func stamp(_ bytes: UnsafeMutableRawPointer, sentAt: UInt64) {
+        bytes.store(sentAt, at: 72)
+        bytes.store(UInt32(0), at: 32)
+        DatagramHeader.seal(bytes, count: Limits.headerBytes)
+    }
+    @inlinable package static func sentAt(_ bytes: UnsafeRawPointer) -> UInt64 { bytes.word64(72) }
 
     /// What bytes 28 ..< 72 say; `bytes` has at least 128 and its checksum was verified.
     @inlinable package static func read(_ bytes: UnsafeRawPointer) -> BatchDescriptor {
