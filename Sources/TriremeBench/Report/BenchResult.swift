@@ -45,8 +45,8 @@ package struct BenchResult: Sendable {
     /// What the replicas counted during the measurement, added up.
     package var counters = Counted()
     package var longestGapMilliseconds = 0.0
-    /// Between the moments before and after the load at which nothing was under way.
-    package var datagramsLost: UInt64 = 0
+    /// As far as the replicas' own counts tell; between the moments before and after the load at which nothing was under way.
+    package var knownLosses: UInt64 = 0
     /// Open loop: commands whose time had come by the end and which were not answered yet.
     package var commandsBehind: UInt64 = 0
     package var processors = ProcessorUse()
@@ -57,6 +57,8 @@ package struct BenchResult: Sendable {
     package var commandsPerSecond: Double { seconds > 0 ? Double(commands) / seconds : 0 }
     package var megabytesPerSecond: Double { commandsPerSecond * Double(options.commandBytes) / 1e6 }
 
+    /// Where links are measured all datagrams are compared, and so what is lost within the network counts too.
+    package var datagramsLost: UInt64 { network?.datagramsLost ?? knownLosses }
     /// Processors that the replicas kept busy, as a mean.
     package var processorsUsed: Double { seconds > 0 ? replicas.reduce(0) { $0 + $1.cpuSeconds } / seconds : 0 }
     /// Of all replicas together; `nil` where they are not counted.

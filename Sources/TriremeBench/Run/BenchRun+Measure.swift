@@ -74,8 +74,6 @@ extension BenchRun {
                 orderedBitsPerSecond: result.commandsPerSecond * Double(options.commandBytes) * 8,
                 datagramsExpected: settled.expected &- idle.expected,
                 datagramsReceived: settled.received &- idle.received)
-            // Of all datagrams, and with what is lost within the network.
-            result.datagramsLost = result.network?.datagramsLost ?? 0
         }
         return result
     }
@@ -191,7 +189,7 @@ extension BenchRun {
             result.replicas[replica].executedCommands = state.executed
         }
         let now = CountersSum(self)
-        result.datagramsLost = Self.lost(now.counted(since: quiet, by: alive), isWhole: killed.isEmpty)
+        result.knownLosses = Self.lost(now.counted(since: quiet, by: alive), isWhole: killed.isEmpty)
         quiet = now
     }
 
