@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PACKAGES := liburing-dev libnuma-dev
-TEST_PACKAGES := clang redis-tools
+TEST_PACKAGES := clang libclang-rt-dev redis-tools
 BINARY := .build/release/trireme
 SEEDS ?= 1000
 
