@@ -8,7 +8,7 @@ TEST_PACKAGES := clang redis-tools
 BINARY := .build/release/trireme
 SEEDS ?= 1000
 
-.PHONY: help setup test-setup build bench test simulate unit-test end-to-end-test clean
+.PHONY: help setup test-setup build bench test simulate unit-test end-to-end-test mutants clean
 
 help:
 	@sed -n '2,3s/^# *//p' Makefile
@@ -50,6 +50,11 @@ end-to-end-test: test-setup
 	Tests/EndToEnd/run
 
 test: test-setup shim-test unit-test simulate end-to-end-test
+
+# Whether the tests notice bugs: Tests/README.md. make mutants ARGS="--only 7,23" tries two of them.
+mutants: test-setup
+	$(call install,python3)
+	Tests/Mutants/run $(ARGS)
 
 clean:
 	rm -rf .build
