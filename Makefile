@@ -52,7 +52,7 @@ end-to-end-test: test-setup
 test: test-setup shim-test unit-test simulate end-to-end-test
 
 # Whether the tests notice bugs: Tests/README.md. make mutants ARGS="--only 7,23" tries two of them.
-mutants: test-setup
+mutants: setup
 	$(call install,python3)
 	Tests/Mutants/run $(ARGS)
 

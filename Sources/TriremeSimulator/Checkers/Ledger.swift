@@ -56,7 +56,8 @@ package final class Ledger {
             let rise = timestamp - min(timestamp, last.timestamp)
             referee.demand(
                 rise <= slots * timestampStep,
-                "replica \(replica) executes \(Self.describe(item)), and time leaps by \(rise) µs within \(slots) slots")
+                "replica \(replica) executes \(Self.describe(item)), and time leaps by \(rise) µs within \(slots) slots"
+            )
         }
         referee.demand(
             slot > sealedSlot,
