@@ -4,7 +4,7 @@ package.targets.append(
         name: "seeds", dependencies: ["TriremeSimulator"], path: "Tests/Mutants/Seeds", swiftSettings: settings))
 package.products = []
 do {
-    var needed: Set<String> = ["seeds", "TriremeCoreTests", "TriremeStorageTests"]
+    var needed: Set<String> = ["seeds", "TriremeCoreTests", "TriremeStorageTests", "TriremeSimulatorTests"]
     var packages: Set<String> = []
     var before = -1
     while before != needed.count {
