@@ -74,6 +74,18 @@ import TriremeSimulator
         execute(0, 2, slot: 3, chain: 12, count: 1, by: one)
         #expect(finding.contains("order or time goes back"))
     }
+    @Test func timeLeaps() {
+        for (sequence, timestamp) in [(1, 10_000_000_000), (2, 10_120_000_000), (3, 10_180_000_001)]
+            as [(UInt64, UInt64)]
+        {
+            #expect(finding == "none")
+            ledger.executed(
+                batch(0, sequence), UnsafeRawBufferPointer(start: nil, count: 0),
+                slot: sequence == 1 ? 1 : sequence + 1,
+                timestamp: timestamp, chain: sequence, count: Int(sequence - 1), by: one)
+        }
+        #expect(finding.contains("time leaps by 60000001 µs within 1 slots"))
+    }
     @Test func aSnapshotThatIsNoPrefix() {
         execute(0, 1, slot: 1, chain: 11, count: 0, by: one)
         ledger.restored(count: 1, chain: 11, by: two)

@@ -94,9 +94,9 @@ private final class Nothing: Application, Gateway {
             windowBatches: 4)
     }
     private func start(
-        _ disk: ScriptedDisk, _ script: Scripted, _ pool: BufferPool
+        _ disk: ScriptedDisk, _ script: Scripted, _ pool: BufferPool, _ wanted: EngineSettings? = nil
     ) throws -> Engine<ScriptedDevice, ScriptedNetwork> {
-        var settings = try settings()
+        var settings = try wanted ?? settings()
         var recovered = RecoveredState(settings)
         let log = try Log<ScriptedDevice>.open(
             ScriptedDevice(disk), identity: Self.identity, geometry: Self.geometry, members: 3
@@ -166,6 +166,91 @@ private final class Nothing: Application, Gateway {
         arrive(Self.batch(2, last))
         let reached = engine.core.lanes.received(ReplicaID(1))
         #expect(reached.generation == last && reached.sequence == 2, "the lane is taken up to \(reached)")
+    }
+
+    /// The digest over all batches before it is part of what a batch is (PROTOCOL §2 ◆): one that continues another chain is not
+    /// taken into the log, and does not keep out the one that continues this.
+    @Test func aBatchThatContinuesAnotherChainIsRefused() throws {
+        let script = Scripted()
+        var engine = try start(try formatted(), script, pool(try settings()))
+        var other = Self.batch(2)
+        other.digest ^= 1
+        var reached: [UInt64] = []
+        for (turn, batch) in [Self.batch(1), other, Self.batch(2)].enumerated() {
+            script.arrivals.append { empty in
+                let (buffer, frame) = empty.buffers.removeFirst()
+                return .batch(batch, from: ReplicaID(1), buffer: buffer, frame: frame)
+            }
+            _ = engine.turn(now: 1_000_000 * UInt64(turn + 1), wallClock: 1)
+            reached.append(engine.core.lanes.received(ReplicaID(1)).sequence)
+        }
+        #expect(reached == [1, 1, 2])
+        let wrong = engine.counters.wrongDigests
+        #expect(wrong == 1)
+    }
+
+    /// Votes for slots that the snapshot does not cover outlive their segment, though the log runs short and the segment goes
+    /// (PROTOCOL §8 ◆): a start still has them for whoever prepares.
+    @Test func uncoveredVotesOutliveTheirSegment() throws {
+        let disk = try formatted()
+        let script = Scripted()
+        let settings = EngineSettings(
+            core: CoreConfiguration(quorums: try Quorums.standard(members: 3), me: ReplicaID(0)), batchBytes: 4_096,
+            windowBatches: 4, snapshotBytes: 1 << 20)
+        var engine = try start(disk, script, pool(settings), settings)
+        var now: UInt64 = 1_000_000
+        func arrive(_ kind: DatagramKind, _ fill: (inout WireWriter) -> Void) {
+            let body = message(fill)
+            script.arrivals.append { _ in .control(kind, from: ReplicaID(1), body: body) }
+            now += 1_000_000
+            _ = engine.turn(now: now, wallClock: 1)
+            disk.completeAll()
+            body.deallocate()
+        }
+        func ballot(_ round: UInt32) -> Ballot { Ballot(epoch: 1, round: round, owner: ReplicaID(1)) }
+        for slot in 1...3 as ClosedRange<UInt64> {
+            arrive(.propose) {
+                Propose(ballot: ballot(1), slot: slot, first: 1, entry: .nothing).encode(into: &$0, members: 3)
+            }
+        }
+        // Promises, a page each, until the votes lie a segment back; then slot 1 is decided and a snapshot covers it alone.
+        var round: UInt32 = 1
+        func promise(until bytes: UInt64) {
+            while engine.log.endOffset < bytes, round < 2_000 {
+                round += 1
+                arrive(.prepare) { Prepare(ballot: ballot(round), from: 1).encode(into: &$0) }
+            }
+        }
+        promise(until: 3 << 19)
+        arrive(.entries) {
+            EntriesHeader(first: 1, count: 1).encode(into: &$0)
+            $0.put(Entry.nothing, members: 3)
+        }
+        // The log runs short, and nothing new can be executed.
+        promise(until: 9 << 18)
+        for _ in 0..<20 { arrive(.status) { _ in } }
+        let failure = engine.failure?.description
+        #expect(failure == nil)
+        let covered = engine.core.snapshotSlot
+        #expect(covered == 1)
+        let start = engine.log.oldestNeeded
+        #expect(start > 0, "the oldest segment is still there")
+        let again = try self.start(disk.afterCrash(), Scripted(), pool(settings), settings)
+        let promised = again.core.promise
+        #expect(promised == ballot(round))
+        let voted = Self.votes(again.core)
+        #expect(voted == [2, 3])
+    }
+    /// The slots of the votes that a core would answer a prepare with.
+    private static func votes(_ core: borrowing Replica) -> [UInt64] {
+        guard core.promiseParts(ballot: core.promise, from: 1) == 1 else { return [] }
+        return withUnsafeTemporaryAllocation(byteCount: Limits.controlBodyBytes, alignment: 8) {
+            var writer = WireWriter(UnsafeMutableRawBufferPointer($0))
+            core.encodePromise(ballot: core.promise, from: 1, part: 0, parts: 1, into: &writer)
+            var reader = WireReader(writer.bytes)
+            let votes = PromiseHeader.decode(&reader, members: 3)?.votes ?? 0
+            return (0..<votes).compactMap { _ in ReportedVote.decode(&reader, members: 3)?.slot }
+        }
     }
 
     /// A disk that stands still while the others go on deciding must make the replica wait, not end it.

@@ -14,6 +14,8 @@ package final class Ledger {
     }
     private let referee: Referee
     let commands: CommandBook
+    /// Most microseconds by which the time of the state machine rises from one slot to the next (PROTOCOL §5).
+    private let timestampStep: UInt64
     package private(set) var items: [Item] = []
     private var firstBy: [ReplicaID] = []
     /// The highest slot that some replica had executed whole when it had executed all items: none may be added to it.
@@ -21,9 +23,12 @@ package final class Ledger {
     /// What every replica's engine says of the state after a slot must be equal too.
     private var digests: [UInt64: UInt64] = [:]
 
-    package init(referee: Referee, commands: CommandBook) {
+    package init(
+        referee: Referee, commands: CommandBook, timestampStepMicroseconds: UInt64 = Timing().timestampStepMicroseconds
+    ) {
         self.referee = referee
         self.commands = commands
+        timestampStep = timestampStepMicroseconds
     }
     package var chain: UInt64 { items.last?.chain ?? 0 }
     package func chain(at count: Int) -> UInt64 { count == 0 ? 0 : items[count - 1].chain }
@@ -46,6 +51,12 @@ package final class Ledger {
             referee.demand(
                 last.slot <= slot && last.timestamp <= timestamp,
                 "replica \(replica) executes \(Self.describe(item)) after \(Self.describe(last)): order or time goes back"
+            )
+            let slots = slot - min(slot, last.slot)
+            let rise = timestamp - min(timestamp, last.timestamp)
+            referee.demand(
+                rise <= slots * timestampStep,
+                "replica \(replica) executes \(Self.describe(item)), and time leaps by \(rise) µs within \(slots) slots"
             )
         }
         referee.demand(

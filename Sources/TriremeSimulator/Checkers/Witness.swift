@@ -15,6 +15,10 @@ package final class Witness {
         /// The last slot that it reported a vote for in `votedIn`.
         var votedLast: UInt64 = 0
         var durable = InlineArray<16, Position>(repeating: .empty)
+        /// Per slot, the highest ballot in which it reported a vote.
+        var votes: [UInt64: Ballot] = [:]
+        /// The votes in the parts of an answer to a prepare that were heard so far.
+        var answer: [UInt64: Ballot] = [:]
     }
     private let referee: Referee
     private let members: Int
@@ -31,9 +35,7 @@ package final class Witness {
         switch kind {
         case .status: if let status = Status.decode(body, members: members) { heard(status, from: from) }
         case .propose: if let proposal = Propose.decode(body, members: members) { heard(proposal, from: from) }
-        case .promise:
-            var reader = WireReader(body)
-            if let header = PromiseHeader.decode(&reader, members: members) { heard(header, from: from) }
+        case .promise: heardPromise(body, from: from)
         case .prepare:
             if let prepare = Prepare.decode(body, members: members) {
                 referee.demand(
@@ -51,7 +53,36 @@ package final class Witness {
             before <= ballot, "replica \(replica) takes part in ballot \(ballot) after it promised \(before)")
         told[replica.index].promise = max(before, ballot)
     }
-    private func heard(_ header: PromiseHeader, from: ReplicaID) { promises(header.ballot, from) }
+    /// Takes one part of an answer to a prepare; all parts leave in one turn, in order.
+    private func heardPromise(_ body: UnsafeRawBufferPointer, from: ReplicaID) {
+        var reader = WireReader(body)
+        guard let header = PromiseHeader.decode(&reader, members: members) else { return }
+        promises(header.ballot, from)
+        if header.part == 0 { told[from.index].answer.removeAll(keepingCapacity: true) }
+        for _ in 0..<header.votes {
+            guard let vote = ReportedVote.decode(&reader, members: members) else { break }
+            told[from.index].answer[vote.slot] = vote.ballot
+        }
+        if header.part + 1 == header.parts { checkAnswer(header, from: from) }
+    }
+    /// All votes above the commit index are in a promise, whatever crashed or was recycled meanwhile (PROTOCOL §4 ◆, §8 ◆).
+    private func checkAnswer(_ header: PromiseHeader, from: ReplicaID) {
+        let known = max(header.commitIndex + 1, header.from)
+        for (slot, ballot) in told[from.index].votes where slot >= known {
+            let answered = told[from.index].answer[slot] ?? .none
+            referee.demand(
+                ballot <= answered,
+                "replica \(from) reported a vote for slot \(slot) in ballot \(ballot), and knows of "
+                    + "\(answered.isNone ? "none" : "one in \(answered)") any more")
+        }
+    }
+    /// A new life begins: what earlier ones said must be in what it found on its disk.
+    package func started(_ replica: ReplicaID, promise: Ballot, answer: [[UInt8]]) {
+        referee.demand(
+            told[replica.index].promise <= promise,
+            "replica \(replica) starts with promise \(promise) after it promised \(told[replica.index].promise)")
+        for part in answer { part.withUnsafeBytes { heardPromise($0, from: replica) } }
+    }
 
     private func heard(_ status: Status, from: ReplicaID) {
         let before = told[from.index]
@@ -78,18 +109,20 @@ package final class Witness {
         referee.demand(
             status.votes.last <= status.highestVoted,
             "replica \(from) reports a vote for slot \(status.votes.last) above its highest, \(status.highestVoted)")
-        checkPossession(status, from: from)
+        noteVotes(status, from: from)
         told[from.index].votedIn = status.votes.ballot
         told[from.index].votedLast = status.votes.last
     }
 
-    /// A vote implies possession (PROTOCOL §4 ◆): whoever reports one reports durable what its cut covers, too.
-    private func checkPossession(_ status: Status, from: ReplicaID) {
+    /// A vote once reported stays. And it implies possession (PROTOCOL §4 ◆): whoever reports one reports durable what its
+    /// cut covers, too.
+    private func noteVotes(_ status: Status, from: ReplicaID) {
         let before = told[from.index]
         let isSameRun = before.votedIn == status.votes.ballot && before.number.generation == status.number.generation
         let first = isSameRun ? max(status.votes.first, before.votedLast + 1) : status.votes.first
         guard first <= status.votes.last else { return }
         for slot in first...status.votes.last {
+            told[from.index].votes[slot] = max(told[from.index].votes[slot] ?? .none, status.votes.ballot)
             guard let entry = proposals[Proposal(slot: slot, ballot: status.votes.ballot, half: .classic)],
                 entry.kind == .cut
             else { continue }

@@ -63,6 +63,20 @@ package final class EngineParticipant: Participant {
         }
     }
     package var promise: Ballot { engine.core.promise }
+    package func promiseAnswer() -> [[UInt8]] {
+        let ballot = engine.core.promise
+        guard !ballot.isNone else { return [] }
+        let parts = engine.core.promiseParts(ballot: ballot, from: 1)
+        return (0..<parts).map { part in
+            var bytes = [UInt8](repeating: 0, count: Limits.controlBodyBytes)
+            let length = bytes.withUnsafeMutableBytes {
+                var writer = WireWriter($0)
+                engine.core.encodePromise(ballot: ballot, from: 1, part: part, parts: parts, into: &writer)
+                return writer.bytes.count
+            }
+            return Array(bytes[..<length])
+        }
+    }
     package var oldestEntry: UInt64 { engine.core.oldestEntry }
     package var isStranded: Bool { engine.core.isStranded }
     package var failure: String? { engine.failure?.description }

@@ -27,10 +27,13 @@ package protocol Participant: AnyObject {
     var isStranded: Bool { get }
     /// Why it has ended, if it has.
     var failure: String? { get }
+    /// What it would answer to a prepare now, if it has promised anything: the datagrams of its answer (PROTOCOL §4).
+    func promiseAnswer() -> [[UInt8]]
     /// Where it stands, for whoever looks for the cause of a stand-still.
     var account: String { get }
 }
 extension Participant {
+    package func promiseAnswer() -> [[UInt8]] { [] }
     package var account: String { "" }
 }
 

@@ -35,6 +35,7 @@ extension World {
             node.image.waitingWritesUntilStop = nil
             trace.note(queue.now, node.replica.index, "starts as generation \(participant.generation)")
             wire.names.started(node.replica, generation: participant.generation)
+            wire.witness.started(node.replica, promise: participant.promise, answer: participant.promiseAnswer())
             node.commitIndex = 0
             node.executedSlot = 0
             node.role = .follower

@@ -57,7 +57,9 @@ package final class World {
         self.factory = factory
         random = CoreRandom(seed: scenario.seed)
         referee = Referee(seed: scenario.seed, queue: queue)
-        ledger = Ledger(referee: referee, commands: book)
+        ledger = Ledger(
+            referee: referee, commands: book,
+            timestampStepMicroseconds: scenario.timing.timestampStepMicroseconds)
         entries = DecidedEntries(referee: referee)
         wire = Wire(
             queue: queue, members: scenario.members, batchBytes: scenario.batchBytes, random: random.fork(),

@@ -63,6 +63,22 @@ import TriremeCore
         for slot in 1...4 { acceptor.propose(b(1, 1), slot: UInt64(slot), .nothing) }
         #expect(acceptor.turn().votes == [4])
     }
+    // Nor where the snapshot overtakes a run that waited for the batches which it covers.
+    @Test func noVoteForASlotThatASnapshotOvertook() {
+        let acceptor = Single()
+        let entries = (1...3).map { cut(nil, batch(1, UInt64($0))) }
+        for slot in 1...3 { acceptor.propose(b(1, 1), slot: UInt64(slot), entries[slot - 1]) }
+        #expect(acceptor.turn().votes == [])
+        acceptor.send(
+            .entries, from: 1,
+            Packet.bytes { writer in
+                EntriesHeader(first: 1, count: 2).encode(into: &writer)
+                for entry in entries[..<2] { writer.put(entry, members: 3) }
+            })
+        acceptor.core.step(.snapshotDurable(slot: 2, cut: entries[1].cut), into: &acceptor.effects)
+        acceptor.append(batch(1, 3))
+        #expect(acceptor.turn().votes == [3])
+    }
     // ◆ The promise answers with every vote, also those not yet durable when the prepare came.
     @Test func thePromiseCarriesVotesThatWereNotDurableYet() {
         let acceptor = Single()

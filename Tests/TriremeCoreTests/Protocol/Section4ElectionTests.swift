@@ -27,6 +27,37 @@ import TriremeCore
         }
         #expect(single.core.role == .candidate)
     }
+    // Statuses are numbered (generation, counter): an echo of what an earlier start sent is none, whatever its counter.
+    @Test func anEchoOfAnEarlierStartIsNone() {
+        let single = Single()
+        single.turn(milliseconds: 60)
+        let earlier = StatusNumber(Generation(epoch: 1, counter: 8), 1_000_000)
+        for _ in 0..<10 {
+            for member in [1, 2] {
+                single.status(from: member) {
+                    $0.flags = [.suspects]
+                    $0.echoes[0] = earlier
+                }
+            }
+            #expect(single.turn(milliseconds: 10).items == [])
+        }
+        #expect(single.core.role == .follower)
+    }
+    // §3: a later start counts its statuses from 1 again, and the first of them replaces all earlier ones.
+    @Test func theStatusOfALaterStartReplacesThatOfAnEarlierOne() {
+        let single = Single()
+        func status(_ generation: Generation, _ counter: UInt64, commitIndex: UInt64) {
+            single.status(from: 1) {
+                $0.number = StatusNumber(generation, counter)
+                $0.commitIndex = commitIndex
+            }
+        }
+        status(g1, 50, commitIndex: 7)
+        status(g2, 1, commitIndex: 3)
+        #expect(single.core.status(of: ReplicaID(1)).commitIndex == 3)
+        status(g1, 51, commitIndex: 8)
+        #expect(single.core.status(of: ReplicaID(1)).number == StatusNumber(g2, 1))
+    }
     @Test func aQ1MustSuspectTheSameBallot() {
         let single = Single()
         single.turn(milliseconds: 60)

@@ -33,6 +33,21 @@ import TriremeCore
         single.durable()
         #expect(single.core.takeStatus().votes == VoteRun(ballot: b(2, 2), first: 4, last: 7))
     }
+    // §8: votes that were carried forward come behind those of later ballots, and are not the run that is reported.
+    @Test func aVoteThatWasCarriedIsNotTheLastOne() {
+        func vote(_ slot: UInt64, _ ballot: Ballot) -> LogItem {
+            .vote(slot: slot, ballot: ballot, half: .classic, entry: .nothing)
+        }
+        let acceptor = Single { recover in
+            for slot in 1...4 as ClosedRange<UInt64> { recover(.item(vote(slot, b(1, 1)))) }
+            for slot in 3...4 as ClosedRange<UInt64> { recover(.item(vote(slot, b(2, 2)))) }
+            for slot in 1...2 as ClosedRange<UInt64> { recover(.item(vote(slot, b(1, 1)))) }
+        }
+        #expect(acceptor.core.takeStatus().votes == VoteRun(ballot: b(2, 2), first: 3, last: 4))
+        acceptor.prepare(b(3, 1))
+        acceptor.durable()
+        #expect(acceptor.promise(b(3, 1))[0].1.map(\.ballot) == [b(1, 1), b(1, 1), b(2, 2), b(2, 2)])
+    }
     @Test func decidedNotesAreTrusted() {
         let entry = cut(nil, batch(1, 1))
         let single = Single { recover in
