@@ -192,6 +192,28 @@ import TriremeSimulator
         }
         #expect(finding == "replica 2 reports votes in ballot 1.0 after votes in 2.1")
     }
+    /// A later generation is no possession of an earlier one, unless a decided slot below has passed that.
+    @Test(arguments: [false, true]) func aVoteWithoutPossession(isPassed: Bool) {
+        let witness = Witness(referee: referee, members: 3)
+        var cut = Cut(epoch: 1)
+        cut[1] = Position(Generation(epoch: 1, counter: 1), 5, digest: 1)
+        let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: Limits.controlBodyBytes, alignment: 16)
+        defer { bytes.deallocate() }
+        var writer = WireWriter(bytes)
+        Propose(ballot: Self.lower, slot: 3, first: 1, entry: Entry(cut)).encode(into: &writer, members: 3)
+        witness.sent(.propose, writer.bytes, from: ReplicaID(0))
+        let later = Position(Generation(epoch: 1, counter: 2), 9, digest: 1)
+        say(witness) {
+            $0.highestVoted = 3
+            $0.durable[1] = later
+            $0.votes = VoteRun(ballot: Self.lower, first: 3, last: 3)
+        }
+        var passed = Cut(epoch: 1)
+        if isPassed { passed[1] = later }
+        witness.checkPossession(
+            of: ReplicaID(2), passed: { _ in passed }, isDurable: { $1.generation == later.generation })
+        #expect(finding.contains("and does not hold that") == !isPassed)
+    }
     @Test func aStatusNumberIsReused() {
         let witness = Witness(referee: referee, members: 3)
         say(witness) { _ in }

@@ -5,16 +5,22 @@ package final class DecidedEntries {
     private let referee: Referee
     private var entries: [Entry] = []
     private var firstBy: [ReplicaID] = []
+    /// `C(s)` by slot, from slot 0 on.
+    private var cuts = [Cut()]
 
     package init(referee: Referee) { self.referee = referee }
     /// Slots 1 … this are known to be decided.
     package var highest: UInt64 { UInt64(entries.count) }
     package func entry(_ slot: UInt64) -> Entry { entries[Int(slot - 1)] }
+    /// `C(slot)`, or that of the highest slot known to be decided if that is lower.
+    package func cut(_ slot: UInt64) -> Cut { cuts[Int(min(slot, highest))] }
 
     /// `replica` holds `entry` decided in `slot`. Slots come in order from each replica.
     package func decided(_ entry: Entry, slot: UInt64, by replica: ReplicaID) {
         if slot == highest + 1 {
             entries.append(entry)
+            cuts.append(cuts[cuts.count - 1])
+            if entry.kind == .cut { cuts[cuts.count - 1].join(entry.cut) }
             firstBy.append(replica)
             return
         }

@@ -19,6 +19,8 @@ package final class Witness {
         var votes: [UInt64: Ballot] = [:]
         /// The votes in the parts of an answer to a prepare that were heard so far.
         var answer: [UInt64: Ballot] = [:]
+        /// Votes for cuts that it reported since it was last asked what it holds.
+        var newVotes: [(slot: UInt64, cut: Cut)] = []
     }
     private let referee: Referee
     private let members: Int
@@ -114,8 +116,7 @@ package final class Witness {
         told[from.index].votedLast = status.votes.last
     }
 
-    /// A vote once reported stays. And it implies possession (PROTOCOL §4 ◆): whoever reports one reports durable what its
-    /// cut covers, too.
+    /// A vote once reported stays, and implies possession: ``checkPossession(of:passed:isDurable:)``.
     private func noteVotes(_ status: Status, from: ReplicaID) {
         let before = told[from.index]
         let isSameRun = before.votedIn == status.votes.ballot && before.number.generation == status.number.generation
@@ -126,12 +127,29 @@ package final class Witness {
             guard let entry = proposals[Proposal(slot: slot, ballot: status.votes.ballot, half: .classic)],
                 entry.kind == .cut
             else { continue }
-            for lane in 0..<members where status.durable[lane] < entry.cut[lane] {
-                referee.report(
-                    "replica \(from) reports a vote for slot \(slot), which covers lane \(lane) to \(entry.cut[lane]), and "
-                        + "holds it to \(status.durable[lane])")
+            told[from.index].newVotes.append((slot, entry.cut))
+        }
+    }
+
+    /// A vote implies possession (PROTOCOL §4 ◆): whoever has reported one has durable what its cut covers, judged within each
+    /// generation. What the decided slots below it have passed has no effect at its slot, and is not asked for.
+    ///
+    /// - Parameters:
+    ///   - passed: `C(slot − 1)`, as far as it is known.
+    ///   - isDurable: whether the replica's disk holds a lane up to a position, or a durable snapshot of its reaches it.
+    package func checkPossession(
+        of replica: ReplicaID, passed: (UInt64) -> Cut, isDurable: (Int, Position) -> Bool
+    ) {
+        for (slot, cut) in told[replica.index].newVotes {
+            let passed = passed(slot)
+            for lane in 0..<members where !cut[lane].isEmpty && cut[lane].generation >= passed[lane].generation {
+                referee.demand(
+                    isDurable(lane, cut[lane]),
+                    "replica \(replica) reports a vote for slot \(slot), which covers lane \(lane) to \(cut[lane]), and does "
+                        + "not hold that")
             }
         }
+        told[replica.index].newVotes.removeAll(keepingCapacity: true)
     }
 
     private func heard(_ proposal: Propose, from: ReplicaID) {

@@ -29,10 +29,13 @@ package protocol Participant: AnyObject {
     var failure: String? { get }
     /// What it would answer to a prepare now, if it has promised anything: the datagrams of its answer (PROTOCOL §4).
     func promiseAnswer() -> [[UInt8]]
+    /// Whether its disk holds a lane up to a position of that very generation, or its durable snapshot reaches it.
+    func isDurable(_ lane: Int, _ position: Position) -> Bool
     /// Where it stands, for whoever looks for the cause of a stand-still.
     var account: String { get }
 }
 extension Participant {
+    package func isDurable(_ lane: Int, _ position: Position) -> Bool { true }
     package func promiseAnswer() -> [[UInt8]] { [] }
     package var account: String { "" }
 }

@@ -173,6 +173,8 @@ package final class World {
         referee.demand(
             commit >= node.commitIndex,
             "replica \(node.replica) lowers its commit index from \(node.commitIndex) to \(commit)")
+        wire.witness.checkPossession(
+            of: node.replica, passed: { entries.cut($0 - 1) }, isDurable: { participant.isDurable($0, $1) })
         let executed = participant.executedSlot
         if executed != node.executedSlot, let application = node.application {
             referee.demand(
