@@ -38,7 +38,7 @@ package struct VoteRun: Equatable, Sendable {
 package struct Status: Sendable {
     package struct Flags: OptionSet, Sendable {
         package let rawValue: UInt8
-        package init(rawValue: UInt8) { self.rawValue = rawValue }
+        @inlinable package init(rawValue: UInt8) { self.rawValue = rawValue }
         /// The sender waits for echoes of this status: answer at once.
         package static let wantsEcho = Flags(rawValue: 1)
         /// The sender suspects ``Status/suspected`` (which may be no ballot at all).

@@ -261,11 +261,18 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
         return min(status.released[settings.core.me.index], durable.sequence)
     }
 
-    /// Silent for a while, or further behind in the order than a voting window: it catches up by itself.
+    /// Silent for a while, or further behind in the order than a voting window: it catches up by itself. Without a disk there is
+    /// little to catch up from, so that the others are more patient: whoever is left behind there is lost for good.
     private func isStraggler(_ member: ReplicaID) -> Bool {
         let status = core.status(of: member)
-        return now - core.heardAt(member) > settings.core.timing.suspicionNanoseconds
+        if status.flags.contains(.observes) || status.flags.contains(.stranded) { return true }
+        let silence = now - core.heardAt(member)
+        guard log.device.isDurable else {
+            return silence > Self.patienceWithoutDisk * settings.core.timing.suspicionNanoseconds
+        }
+        return silence > settings.core.timing.suspicionNanoseconds
             || status.commitIndex + UInt64(Limits.votesAheadSlots) < core.commitIndex
-            || !status.flags.isDisjoint(with: [.observes, .stranded])
     }
+    /// Suspicion timeouts: 0.2 s.
+    private static var patienceWithoutDisk: UInt64 { 4 }
 }
