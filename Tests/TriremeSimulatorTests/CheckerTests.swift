@@ -214,6 +214,54 @@ import TriremeSimulator
             of: ReplicaID(2), passed: { _ in passed }, isDurable: { $1.generation == later.generation })
         #expect(finding.contains("and does not hold that") == !isPassed)
     }
+    /// One datagram: the answer to a prepare of `ballot` with votes in the lower ballot for these slots.
+    func answer(_ ballot: Ballot, commitIndex: UInt64 = 0, votes slots: [UInt64]) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: Limits.controlBodyBytes)
+        let length = bytes.withUnsafeMutableBytes {
+            var writer = WireWriter($0)
+            PromiseHeader(
+                ballot: ballot, from: 1, commitIndex: commitIndex, part: 0, parts: 1, votes: UInt8(slots.count)
+            ).encode(into: &writer)
+            for slot in slots {
+                ReportedVote(slot: slot, ballot: Self.lower, half: .classic, entry: .nothing)
+                    .encode(into: &writer, members: 3)
+            }
+            return writer.count
+        }
+        return Array(bytes[..<length])
+    }
+    func vote(_ witness: Witness, counter: UInt64, through last: UInt64) {
+        say(witness) {
+            $0.number.counter = counter
+            $0.highestVoted = last
+            $0.votes = VoteRun(ballot: Self.lower, first: 4, last: last)
+        }
+    }
+    @Test func aStartThatForgotItsPromise() {
+        let witness = Witness(referee: referee, members: 3)
+        say(witness) { $0.promise = Self.higher }
+        witness.started(witnessed, promise: Self.higher, answer: [answer(Self.higher, votes: [])])
+        #expect(finding == "none")
+        witness.started(witnessed, promise: .none, answer: [])
+        #expect(finding == "replica 2 starts with promise none after it promised 2.1")
+    }
+    @Test func aStartThatForgotAVote() {
+        let witness = Witness(referee: referee, members: 3)
+        vote(witness, counter: 1, through: 5)
+        // What is known to be decided needs no vote.
+        witness.started(witnessed, promise: Self.lower, answer: [answer(Self.lower, commitIndex: 4, votes: [5])])
+        #expect(finding == "none")
+        witness.started(witnessed, promise: Self.lower, answer: [answer(Self.lower, commitIndex: 3, votes: [5])])
+        #expect(finding == "replica 2 reported a vote for slot 4 in ballot 1.0, and knows of none any more")
+    }
+    @Test func aVoteBelowAPromiseThatWasGiven() {
+        let witness = Witness(referee: referee, members: 3)
+        answer(Self.higher, votes: [4, 5]).withUnsafeBytes { witness.sent(.promise, $0, from: witnessed) }
+        vote(witness, counter: 1, through: 5)
+        #expect(finding == "none")
+        vote(witness, counter: 2, through: 6)
+        #expect(finding == "replica 2 reports a vote for slot 6 in ballot 1.0, which was not in its promise of 2.1")
+    }
     @Test func aStatusNumberIsReused() {
         let witness = Witness(referee: referee, members: 3)
         say(witness) { _ in }

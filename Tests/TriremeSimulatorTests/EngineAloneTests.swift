@@ -189,9 +189,10 @@ private final class Nothing: Application, Gateway {
         #expect(wrong == 1)
     }
 
-    /// Votes for slots that the snapshot does not cover outlive their segment, though the log runs short and the segment goes
-    /// (PROTOCOL §8 ◆): a start still has them for whoever prepares.
-    @Test func uncoveredVotesOutliveTheirSegment() throws {
+    /// What the snapshot does not cover outlives its segment, though the log runs short and the segment goes (PROTOCOL §8 ◆): a
+    /// start still has the votes for whoever prepares, and the batches, more than one turn carries, and one that came later. Without
+    /// batches nothing but the votes keeps the segment.
+    @Test(arguments: [false, true]) func whatIsNotCoveredOutlivesItsSegment(withBatches: Bool) throws {
         let disk = try formatted()
         let script = Scripted()
         let settings = EngineSettings(
@@ -213,6 +214,14 @@ private final class Nothing: Application, Gateway {
                 Propose(ballot: ballot(1), slot: slot, first: 1, entry: .nothing).encode(into: &$0, members: 3)
             }
         }
+        func arrive(_ batch: BatchDescriptor) {
+            script.arrivals.append { empty in
+                let (buffer, frame) = empty.buffers.removeFirst()
+                return .batch(batch, from: ReplicaID(1), buffer: buffer, frame: frame)
+            }
+            arrive(.status) { _ in }
+        }
+        if withBatches { for k in 1...18 as ClosedRange<UInt64> { arrive(Self.batch(k)) } }
         // Promises, a page each, until the votes lie a segment back; then slot 1 is decided and a snapshot covers it alone.
         var round: UInt32 = 1
         func promise(until bytes: UInt64) {
@@ -226,6 +235,7 @@ private final class Nothing: Application, Gateway {
             EntriesHeader(first: 1, count: 1).encode(into: &$0)
             $0.put(Entry.nothing, members: 3)
         }
+        if withBatches { arrive(Self.batch(19)) }
         // The log runs short, and nothing new can be executed.
         promise(until: 9 << 18)
         for _ in 0..<20 { arrive(.status) { _ in } }
@@ -240,6 +250,8 @@ private final class Nothing: Application, Gateway {
         #expect(promised == ballot(round))
         let voted = Self.votes(again.core)
         #expect(voted == [2, 3])
+        let held = again.core.lanes.durable(ReplicaID(1))
+        #expect(held == (withBatches ? Self.batch(19).position : .empty))
     }
     /// The slots of the votes that a core would answer a prepare with.
     private static func votes(_ core: borrowing Replica) -> [UInt64] {

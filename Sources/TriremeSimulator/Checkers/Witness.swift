@@ -21,6 +21,8 @@ package final class Witness {
         var answer: [UInt64: Ballot] = [:]
         /// Votes for cuts that it reported since it was last asked what it holds.
         var newVotes: [(slot: UInt64, cut: Cut)] = []
+        /// Its last whole answer: the ballot, the first slot that it speaks of, and the votes in it.
+        var closed: (ballot: Ballot, first: UInt64, votes: [UInt64: Ballot]) = (.none, 1, [:])
     }
     private let referee: Referee
     private let members: Int
@@ -77,6 +79,16 @@ package final class Witness {
                 "replica \(from) reported a vote for slot \(slot) in ballot \(ballot), and knows of "
                     + "\(answered.isNone ? "none" : "one in \(answered)") any more")
         }
+        told[from.index].closed = (header.ballot, known, told[from.index].answer)
+    }
+    /// A promise ends all lower ballots: whoever has answered votes in none of them any more (PROTOCOL §4 ◆).
+    private func checkClosed(_ slot: UInt64, _ ballot: Ballot, from: ReplicaID) {
+        let closed = told[from.index].closed
+        guard ballot < closed.ballot, slot >= closed.first else { return }
+        referee.demand(
+            closed.votes[slot].map { ballot <= $0 } ?? false,
+            "replica \(from) reports a vote for slot \(slot) in ballot \(ballot), which was not in its promise of "
+                + "\(closed.ballot)")
     }
     /// A new life begins: what earlier ones said must be in what it found on its disk.
     package func started(_ replica: ReplicaID, promise: Ballot, answer: [[UInt8]]) {
@@ -123,6 +135,7 @@ package final class Witness {
         let first = isSameRun ? max(status.votes.first, before.votedLast + 1) : status.votes.first
         guard first <= status.votes.last else { return }
         for slot in first...status.votes.last {
+            checkClosed(slot, status.votes.ballot, from: from)
             told[from.index].votes[slot] = max(told[from.index].votes[slot] ?? .none, status.votes.ballot)
             guard let entry = proposals[Proposal(slot: slot, ballot: status.votes.ballot, half: .classic)],
                 entry.kind == .cut
