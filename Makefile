@@ -10,7 +10,7 @@ SEEDS ?= 1000
 
 -include Benchmarks/benchmarks.mk
 
-.PHONY: help setup test-setup build bench test simulate unit-test tuning-test end-to-end-test mutants clean
+.PHONY: help setup test-setup build bench test simulate unit-test tuning-test end-to-end-test mutants mutants-check clean
 
 help:
 	@sed -n '2,3s/^# *//p' Makefile
@@ -55,7 +55,12 @@ end-to-end-test: test-setup
 tuning-test: build
 	Tests/Tuning/check.sh
 
-test: test-setup shim-test unit-test simulate end-to-end-test tuning-test
+# Each planted bug's text is still in the code.
+mutants-check: setup
+	$(call install,python3)
+	Tests/Mutants/run --check
+
+test: test-setup mutants-check shim-test unit-test simulate end-to-end-test tuning-test
 
 # Whether the tests notice bugs: Tests/README.md. make mutants ARGS="--only 7,23" tries two of them.
 mutants: setup
