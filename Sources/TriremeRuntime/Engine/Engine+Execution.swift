@@ -93,7 +93,8 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
             let generation = core.executor.cut[lane].generation
             guard executedGenerations[lane] < generation else { continue }
             executedGenerations[lane] = generation
-            while let cell = store.firstCell(ReplicaID(lane), below: generation, { pool.holds($0).contains(.execution) }),
+            while let cell = store.firstCell(
+                ReplicaID(lane), below: generation, { pool.holds($0).contains(.execution) }),
                 let buffer = cell.pointee.buffer
             {
                 if pool.kind(buffer) == .receive { waiting[lane] -= 1 }
