@@ -88,7 +88,16 @@ extension Replica {
     }
 
     /// Something that binds may be lost (PROTOCOL §9 ◆). Before ``finishRecovery(generation:)``.
-    package mutating func becomeForgetful() { isForgetful = true }
+    package mutating func becomeForgetful() {
+        isForgetful = true
+        lacksSnapshot = false
+    }
+
+    /// The snapshot that the superblock names cannot be read. Before ``finishRecovery(generation:)``.
+    package mutating func lackSnapshot() {
+        lacksSnapshot = !isForgetful
+        isForgetful = true
+    }
 
     /// The log is read: resumes the run of votes, so that votes that were reported stay reported.
     package mutating func finishRecovery(generation: Generation) {

@@ -87,13 +87,16 @@ package struct Replica: ~Copyable {
     var notedAt: UInt64 = 0
     var fetch = Retry()
     /// Set while nobody has the entries that this replica lacks any more (PROTOCOL §8).
-    package var isStranded: Bool { lacksEntries || lacksBatches }
+    package var isStranded: Bool { lacksEntries || lacksBatches || lacksSnapshot }
     var lacksEntries = false
     var lacksBatches = false
 
     // Snapshot.
     package internal(set) var snapshotSlot: UInt64 = 0
     package internal(set) var snapshotCut = Cut()
+    /// The snapshot that the superblock names cannot be read, and nothing else is lost (PROTOCOL §9): until another one is
+    /// installed this replica acts as a forgetful one.
+    package internal(set) var lacksSnapshot = false
 
     // Election and sequencing (Ordering/Replica+Election.swift, Replica+Sequencer.swift).
     package internal(set) var role = Role.follower
@@ -165,6 +168,8 @@ package struct Replica: ~Copyable {
             decide()
         case .snapshotDurable(let slot, let cut):
             tookSnapshot(slot: slot, cut: cut, into: &effects)
+        case .snapshotInstalled(let slot, let cut):
+            installed(slot: slot, cut: cut, into: &effects)
         case .handOver(let successor):
             sequencing.successor = role == .sequencer && successor != me ? successor : nil
         }
@@ -202,7 +207,9 @@ package struct Replica: ~Copyable {
         case .entries: receivedEntries(body)
         case .handOver:
             if let handOver = HandOver.decode(body, members: members) { received(handOver, into: &effects) }
-        case .batch, .fragment, .probe, .probeReply, .rateAdvice, .repair: break
+        case .batch, .fragment, .probe, .probeReply, .rateAdvice, .repair, .snapshotRequest, .snapshotOffer,
+            .snapshotPull:
+            break
         }
     }
 

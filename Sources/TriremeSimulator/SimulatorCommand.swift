@@ -26,7 +26,7 @@ package struct SimulationSummary: Sendable {
             "elections \(s.elections), crashes \(s.crashes) (of all \(s.crashesOfAll), while starting \(s.refusedStarts)), "
                 + "torn writes \(s.tornWrites), partitions \(s.partitions)",
             "repairs \(s.repairs), catch-ups \(s.catchUps), snapshots \(s.snapshots), restored \(s.restores), "
-                + "stranded \(s.stranded), ended so \(s.hopeless)",
+                + "stranded \(s.stranded), fetched \(s.installs)",
         ]
     }
 }
@@ -43,7 +43,7 @@ extension Situations {
         restores += other.restores
         catchUps += other.catchUps
         stranded += other.stranded
-        hopeless += other.hopeless
+        installs += other.installs
         partitions += other.partitions
         batches += other.batches
         executed += other.executed

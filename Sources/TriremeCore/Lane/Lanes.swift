@@ -255,7 +255,9 @@ package struct Lanes: ~Copyable {
 
     /// The durable snapshot reaches `position`: everything up to it counts as held.
     mutating func rebase(_ lane: ReplicaID, to position: Position, committed: Position) {
-        guard !position.isEmpty, let i = open(lane, position.generation, committed: committed) else { return }
+        guard !position.isEmpty else { return }
+        if open(lane, position.generation, committed: committed) == nil { openReserve(lane, position.generation) }
+        guard let i = find(lane, position.generation) else { return }
         tracks[i].base = max(tracks[i].base, position.sequence)
         guard tracks[i].appended < position.sequence else { return }
         tracks[i].appended = position.sequence

@@ -169,6 +169,21 @@ struct BatchStore: ~Copyable {
         return nil
     }
 
+    /// Calls `body` with every batch that `cut` covers or has passed and that lies in a buffer.
+    func forEachBuffered(coveredBy cut: Cut, _ body: (UnsafeMutablePointer<StoredBatch>) -> Void) {
+        for lane in 0..<members {
+            for i in slots(ReplicaID(lane)) where tracks[i].cells != nil && tracks[i].generation <= cut[lane].generation {
+                let track = tracks[i]
+                let last = track.generation < cut[lane].generation ? track.last : min(track.last, cut[lane].sequence)
+                guard track.first <= last else { continue }
+                for sequence in track.first...last {
+                    let cell = track.cells! + Int(sequence & (capacity - 1))
+                    if cell.pointee.buffer != nil { body(cell) }
+                }
+            }
+        }
+    }
+
     /// Most batches of any generation above what `cut` covers: how close the rings are to forgetting what is needed.
     func mostUncovered(by cut: Cut) -> UInt64 {
         var most: UInt64 = 0

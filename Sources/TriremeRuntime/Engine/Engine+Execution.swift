@@ -23,6 +23,7 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
     private static var readsAhead: UInt64 { 8 }
 
     mutating func execute() {
+        guard !executionWaits else { return }
         var budget = Self.batchesPerTurn
         while budget > 0 {
             if cursor.isActive {
@@ -160,7 +161,9 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
         }
         switch read.purpose {
         case .execution:
-            if let cell = store.cell(read.batch.lane, read.batch.generation, read.batch.sequence),
+            // A snapshot may have been installed meanwhile that covers it.
+            if core.executor.cut[read.batch.lane.index] < read.batch.position,
+                let cell = store.cell(read.batch.lane, read.batch.generation, read.batch.sequence),
                 cell.pointee.buffer == nil
             {
                 cell.pointee.buffer = buffer

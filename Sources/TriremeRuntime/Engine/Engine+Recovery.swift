@@ -47,6 +47,35 @@ package struct RecoveredState: ~Copyable {
         }
     }
 
+    /// Puts the state of the snapshot that the superblock names into the application. One that cannot be read, while the log is
+    /// whole, is fetched from another replica later (PROTOCOL §9); where there is none it is a refusal.
+    ///
+    /// - Returns: what is wrong with the snapshot, if anything is.
+    package mutating func restoreSnapshot<Device: StorageDevice & ~Copyable>(
+        of log: inout Log<Device>, into application: any Application
+    ) throws(StorageError) -> StorageError? {
+        guard let snapshot = log.snapshotDescription else { return nil }
+        func taken(_ body: () throws -> Void) throws(StorageError) {
+            do {
+                try body()
+            } catch {
+                throw StorageError(
+                    .unsupported, "the snapshot of slot \(snapshot.slot) could not be restored: \(error)")
+            }
+        }
+        do throws(StorageError) {
+            try taken { try application.beginRestore() }
+            try log.readSnapshotNow { (piece, isLast) throws(StorageError) in
+                try taken { try application.restore(piece, isLast: isLast) }
+            }
+            return nil
+        } catch {
+            guard error.code == .damaged, core.configuration.members > 1 else { throw error }
+            core.lackSnapshot()
+            return error
+        }
+    }
+
     /// A batch that the log holds. One that the snapshot covers is still of use to others.
     private mutating func take(_ batch: BatchDescriptor, _ offset: UInt64) {
         lastOffset = offset

@@ -52,6 +52,8 @@ package struct Engine<Device: StorageDevice & ~Copyable, Wire: Network & ~Copyab
 
     // Snapshots (Engine+Snapshot.swift).
     var snapshots: Snapshots
+    var fetch: SnapshotFetch
+    var serving: SnapshotServing
     let slotOffsets: SlotRing<UInt64>
 
     /// Makes an engine over an opened log, from what the log held. Nothing is sent before ``start()``.
@@ -63,6 +65,8 @@ package struct Engine<Device: StorageDevice & ~Copyable, Wire: Network & ~Copyab
         core = recovered.core
         // The log remembers it, whatever the caller says (PROTOCOL §9 ◆).
         if log.isForgetful { core.becomeForgetful() }
+        fetch = SnapshotFetch(blockBytes: log.snapshotBlockBytes)
+        serving = SnapshotServing(blockBytes: log.snapshotBlockBytes)
         self.log = log
         self.network = network
         self.pool = pool
@@ -125,6 +129,8 @@ package struct Engine<Device: StorageDevice & ~Copyable, Wire: Network & ~Copyab
         order()
         executeInStage()
         considerSnapshot()
+        catchUp()
+        serveSnapshot()
         askForBatches()
         sendStatus()
         vouch()
@@ -189,7 +195,7 @@ package struct Engine<Device: StorageDevice & ~Copyable, Wire: Network & ~Copyab
         }
         if let vouchDueAt { due = min(due, max(vouchDueAt, now + settings.vouchAfterNanoseconds / 16)) }
         for lane in 0..<settings.core.members { due = min(due, asks[lane].dueAt ?? .max) }
-        return due
+        return min(due, snapshotDue)
     }
 
     // MARK: The core's effects
@@ -291,9 +297,23 @@ package struct Engine<Device: StorageDevice & ~Copyable, Wire: Network & ~Copyab
         switch arrival {
         case .control(.repair, let from, let body):
             if let request = BatchRequest.decode(body, members: settings.core.members) { serve(request, to: from) }
+        case .control(.snapshotRequest, let from, let body), .control(.snapshotOffer, let from, let body),
+            .control(.snapshotPull, let from, let body):
+            takeSnapshotMessage(arrival, from: from, body)
         case .control(let kind, let from, let body): step(.message(kind, from: from, body: body))
-        case .batch(let batch, _, let buffer, let frame): receive(batch, buffer: buffer, frame: frame)
-        case .sent(let buffer): if pool.sent(buffer) { reclaimed(buffer) }
+        case .batch(let batch, let from, let buffer, let frame):
+            if batch.lane.index == Limits.snapshotLane {
+                receive(SnapshotPiece(batch), bytes: Int(batch.payloadBytes), frame: frame, from: from)
+                giveBack(buffer)
+            } else {
+                receive(batch, buffer: buffer, frame: frame)
+            }
+        case .sent(let token):
+            if token >= SnapshotServing.firstToken {
+                serving.sent(token)
+            } else if pool.sent(token) {
+                reclaimed(token)
+            }
         }
     }
 
@@ -303,6 +323,7 @@ package struct Engine<Device: StorageDevice & ~Copyable, Wire: Network & ~Copyab
         case .durable(let index): step(.durable(index))
         case .read(let buffer, let ok): readBack(buffer, ok: ok)
         case .snapshotDurable(let slot): snapshotBecameDurable(slot)
+        case .snapshotRead(let token, let ok): snapshotBlockRead(token, ok: ok)
         case .released, .forgetfulDurable: break
         case .failed(let error): failure = EngineFailure(error.message)
         }

@@ -128,6 +128,14 @@ struct EarlyBatches: ~Copyable {
         latest?.pointee.isFull = false
         return latest?.pointee.buffer
     }
+    /// Gives up a batch that `cut` covers or has passed, if one waits.
+    func takeCovered(by cut: Cut) -> UInt32? {
+        for i in 0..<count where cells[i].isFull && cells[i].batch.position <= cut[cells[i].batch.lane.index] {
+            cells[i].isFull = false
+            return cells[i].buffer
+        }
+        return nil
+    }
     /// Whether this very batch waits here.
     func holds(_ lane: ReplicaID, _ generation: Generation, _ sequence: UInt64) -> Bool {
         let cell = cell(lane, sequence).pointee

@@ -11,7 +11,8 @@ struct CountersPublisher {
         [
             "commitIndex", "executedSlot", "executedCommands", "executedBatches", "ownCommands", "ownBatches",
             "ownPayloadBytes", "ownBatchesInFlight", "stateHash", "isSequencer", "ballotRound", "ballotOwner",
-            "isForgetful", "isStranded", "snapshotSlot", "snapshots", "elections", "turns", "waits", "enterCalls",
+            "isForgetful", "isStranded", "snapshotSlot", "snapshots", "snapshotsInstalled", "snapshotPiecesSent",
+            "snapshotBytesSent", "snapshotPiecesReceived", "elections", "turns", "waits", "enterCalls",
             "submissions", "statusesSent", "proposalsSent", "repairsAsked", "repairsSent", "repairedBytes",
             "duplicates",
             "earlyBatches", "refusedBatches", "wrongDigests", "readBacks", "logAppendedIndex", "logDurableIndex",
@@ -84,6 +85,10 @@ struct CountersPublisher {
         put(engine.core.isStranded ? 1 : 0)
         put(engine.core.snapshotSlot)
         put(core.snapshots)
+        put(core.snapshotsInstalled)
+        put(core.snapshotPiecesSent)
+        put(core.snapshotBytesSent)
+        put(core.snapshotPiecesReceived)
         put(core.elections)
         put(core.turns)
         put(statistics.waits)

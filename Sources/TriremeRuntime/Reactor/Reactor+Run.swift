@@ -73,7 +73,7 @@ extension Reactor {
             var recovered = RecoveredState(settings)
             var log = try openLog(ground.ring, memory: logPages, into: &recovered)
             settings.generation = log.generation
-            try restoreSnapshot(of: &log, into: neighbours.application)
+            try restoreSnapshot(of: &log, into: neighbours.application, &recovered)
             let engine = Engine(
                 settings: settings, recovered: recovered, log: log, network: network, pool: pool,
                 application: neighbours.application, gateway: neighbours.gateway)
@@ -178,17 +178,13 @@ extension Reactor {
     }
 
     private func restoreSnapshot(
-        of log: inout Log<RingDevice>, into application: any Application
+        of log: inout Log<RingDevice>, into application: any Application, _ recovered: inout RecoveredState
     ) throws(RuntimeError) {
-        guard let snapshot = log.snapshotDescription else { return }
-        let memory = UnsafeMutableRawBufferPointer.allocate(
-            byteCount: max(Limits.pageBytes, roundedToPages(Int(snapshot.lengthBytes))), alignment: Limits.pageBytes)
-        defer { memory.deallocate() }
-        do {
-            try log.readSnapshotNow(into: memory)
-            try application.restore(from: UnsafeRawBufferPointer(rebasing: memory[..<Int(snapshot.lengthBytes)]))
+        do throws(StorageError) {
+            guard let damage = try recovered.restoreSnapshot(of: &log, into: application) else { return }
+            options.warn("\(damage.message). First it is fetched from another replica: until then this one votes for nothing")
         } catch {
-            throw RuntimeError("the snapshot of slot \(snapshot.slot) could not be restored: \(error)")
+            throw RuntimeError(error.message)
         }
     }
 

@@ -29,6 +29,7 @@ package final class Wire {
         package var duplicated = 0
         package var overflowed = 0
         package var repairs = 0
+        package var snapshotPieces = 0
         package init() {}
     }
     let queue: EventQueue
@@ -93,8 +94,13 @@ package final class Wire {
     }
     func send(_ batch: BatchDescriptor, _ payload: UnsafeRawPointer, from: Endpoint, to: ReplicaID?, token: UInt32) {
         let bytes = UnsafeRawBufferPointer(start: payload, count: Int(batch.payloadBytes))
-        names.sent(batch, bytes, from: from.replica, again: to != nil)
-        if to != nil { counts.repairs += 1 }
+        if batch.lane.index == Limits.snapshotLane {
+            demand(to != nil, "replica \(from.replica) sends a piece of a snapshot to all")
+            counts.snapshotPieces += 1
+        } else {
+            names.sent(batch, bytes, from: from.replica, again: to != nil)
+            if to != nil { counts.repairs += 1 }
+        }
         let index = pool.take(.batch, from: from.replica, batch: batch, copying: bytes)
         trace?.note(queue.now, from.replica.index, "send batch \(batch.name) to \(to.map(\.description) ?? "all")")
         dispatch(index, from: from.replica.index, to: to)

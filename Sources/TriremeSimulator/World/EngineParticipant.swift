@@ -15,7 +15,7 @@ package final class EngineParticipant: Participant {
         var recovered = RecoveredState(settings)
         var log = try Self.openLog(birth, into: &recovered)
         settings.generation = log.generation
-        try Self.restoreSnapshot(of: &log, into: birth.application)
+        _ = try recovered.restoreSnapshot(of: &log, into: birth.application)
         let pool = BufferPool(
             batchBytes: settings.batchBytes, own: settings.ownBuffers, receive: settings.receiveBuffers,
             reserve: EngineSettings.reserveBuffers)
@@ -38,22 +38,16 @@ package final class EngineParticipant: Participant {
         ) { (event) throws(StorageError) in try recovered.take(event) }
     }
 
-    private static func restoreSnapshot(
-        of log: inout Log<SimulatedDisk>, into application: RecordingApplication
-    ) throws {
-        guard let snapshot = log.snapshotDescription else { return }
-        let memory = UnsafeMutableRawBufferPointer.allocate(
-            byteCount: max(Limits.pageBytes, roundedToPages(Int(snapshot.lengthBytes))), alignment: Limits.pageBytes)
-        defer { memory.deallocate() }
-        try log.readSnapshotNow(into: memory)
-        application.restore(from: UnsafeRawBufferPointer(rebasing: memory[..<Int(snapshot.lengthBytes)]))
-    }
-
     package var generation: Generation { engine.settings.generation }
     package func turn(now: UInt64, wallClock: UInt64) -> UInt64 { engine.turn(now: now, wallClock: wallClock) }
     package var commitIndex: UInt64 { engine.core.commitIndex }
     package func decidedEntry(_ slot: UInt64) -> Entry? { engine.core.decidedEntry(slot) }
-    package var executedSlot: UInt64 { engine.core.executor.slot }
+    /// While another replica's state is on its way in, that of the last time.
+    package var executedSlot: UInt64 {
+        if let slot = engine.restoredSlot { lastExecuted = slot }
+        return lastExecuted
+    }
+    private var lastExecuted: UInt64 = 0
     package var role: ParticipantRole {
         if engine.core.isForgetful { return .observer }
         switch engine.core.role {
@@ -83,6 +77,7 @@ package final class EngineParticipant: Participant {
     }
     package var oldestEntry: UInt64 { engine.core.oldestEntry }
     package var isStranded: Bool { engine.core.isStranded }
+    package var installs: Int { Int(engine.counters.snapshotsInstalled) }
     package var failure: String? { engine.failure?.description }
     package var account: String {
         let log =
@@ -119,7 +114,7 @@ extension Scenario {
         options.bytesPerWrite = 65_536
         options.queuedRecords = 512
         options.itemPages = 192
-        options.snapshotChunkBytes = 2 * Limits.pageBytes
+        options.snapshotBlockBytes = 2 * Limits.pageBytes
         return options
     }
 }

@@ -23,8 +23,10 @@ package protocol Participant: AnyObject {
     var promise: Ballot { get }
     /// The lowest slot whose entry and batches it still gives to others.
     var oldestEntry: UInt64 { get }
-    /// Nobody has any more what it lacks, so it is excused from progress (PROTOCOL §8).
+    /// No log has any more what it lacks: it fetches a snapshot (PROTOCOL §8).
     var isStranded: Bool { get }
+    /// Snapshots of others that it has taken over.
+    var installs: Int { get }
     /// Why it has ended, if it has.
     var failure: String? { get }
     /// What it would answer to a prepare now, if it has promised anything: the datagrams of its answer (PROTOCOL §4).
@@ -35,6 +37,7 @@ package protocol Participant: AnyObject {
     var account: String { get }
 }
 extension Participant {
+    package var installs: Int { 0 }
     package func isDurable(_ lane: Int, _ position: Position) -> Bool { true }
     package func promiseAnswer() -> [[UInt8]] { [] }
     package var account: String { "" }

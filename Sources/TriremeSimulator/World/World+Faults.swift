@@ -71,11 +71,6 @@ extension World {
         case .faults: heal()
         case .settling: beginProgress()
         case .progress:
-            guard isHopeful else {
-                situations.hopeless += 1
-                phase = .done
-                return
-            }
             for node in nodes { trace.note(queue.now, node.replica.index, node.participant?.account ?? "is down") }
             referee.report(
                 "no progress: \(scenario.progressBoundNanoseconds / 1_000_000) ms after healing "
@@ -116,7 +111,7 @@ extension World {
     }
     private func beginProgress() {
         phase = .progress
-        for node in nodes where !isExcused(node) {
+        for node in nodes {
             guard let gateway = node.gateway else { continue }
             let range = gateway.offer(scenario.finalCommands, now: node.local(queue.now))
             trace.note(queue.now, node.replica.index, "is offered the last commands \(range)")
@@ -125,34 +120,16 @@ extension World {
         }
         queue.schedule(WorldEvent(.phase, at: queue.now + scenario.progressBoundNanoseconds))
     }
-    /// Stranded in truth: nobody else gives any more what it has to execute next (PROTOCOL §8).
-    private func isExcused(_ node: Node) -> Bool {
-        guard node.wasStranded, let participant = node.participant else { return false }
-        let next = participant.executedSlot + 1
-        return nodes.allSatisfy {
-            $0 === node || $0.executedSlot < next || ($0.participant?.oldestEntry ?? 0) > next
-        }
-    }
-    /// Whether those that are not stranded can elect and decide: nothing else is asked of them.
-    private var isHopeful: Bool {
-        var able = MemberSet()
-        for node in nodes where !isExcused(node) { able.insert(node.replica) }
-        return scenario.quorums.isPhase1(able) && scenario.quorums.isClassic(able)
-    }
     /// Ends the run when everything that was asked for is executed everywhere.
     func checkProgress() {
-        while let (node, range) = finalCommands.last {
-            guard !isExcused(node) else {
-                finalCommands.removeLast()
-                continue
-            }
+        while let (_, range) = finalCommands.last {
             guard book.commands[range.upperBound - 1].isExecuted, range.allSatisfy({ book.commands[$0].isExecuted })
             else {
                 return
             }
             finalCommands.removeLast()
         }
-        for node in nodes where !isExcused(node) {
+        for node in nodes {
             guard let application = node.application, application.count == ledger.items.count else { return }
         }
         if let lost = book.firstLost { referee.report("command \(lost) was acknowledged and is not in the order") }

@@ -13,8 +13,8 @@ package struct Situations: Sendable {
     package var restores = 0
     package var catchUps = 0
     package var stranded = 0
-    /// Runs that ended with too many replicas stranded to go on.
-    package var hopeless = 0
+    /// Snapshots that were fetched from others and taken over.
+    package var installs = 0
     package var partitions = 0
     package var batches = 0
     package var executed = 0
@@ -225,5 +225,6 @@ package final class World {
     func retire(_ node: Node) {
         situations.snapshots += node.application?.snapshots ?? 0
         situations.restores += node.application?.restores ?? 0
+        situations.installs += node.participant?.installs ?? 0
     }
 }

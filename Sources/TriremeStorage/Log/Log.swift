@@ -15,6 +15,8 @@ package enum LogEvent: Sendable {
     case released(before: UInt64)
     /// All four copies of the superblock say that this replica is forgetful.
     case forgetfulDurable
+    /// A read of a snapshot's block is over. ``Log/content(ofBlock:of:in:)`` tells whether it is the one that was meant.
+    case snapshotRead(token: UInt32, ok: Bool)
     /// An error, told once. The log does nothing any more: the replica ends.
     case failed(StorageError)
 }
@@ -26,7 +28,10 @@ package struct Log<Device: StorageDevice & ~Copyable>: ~Copyable {
     package let recovery: RecoverySummary
     var stream: LogStream
     var superblock: SuperblockWriter
-    var snapshot = SnapshotWriter()
+    var snapshot: SnapshotWriter
+    /// The snapshot that the superblock names, if its file could be read; and the one before, while its file is untouched.
+    package internal(set) var currentSnapshot: SnapshotFile?
+    package internal(set) var formerSnapshot: SnapshotFile?
     /// The release that waits for its carry-forward, and the one that waits for the superblock.
     var wantedRelease: (before: UInt64, after: LogIndex)?
     private var readsInFlight = 0
@@ -38,7 +43,7 @@ package struct Log<Device: StorageDevice & ~Copyable>: ~Copyable {
 
     init(
         device: consuming Device, superblock: Superblock, options: LogOptions, members: Int, resume: StreamEnd,
-        recovery: RecoverySummary, memory: UnsafeMutableRawBufferPointer?
+        recovery: RecoverySummary, memory: UnsafeMutableRawBufferPointer?, snapshot: SnapshotFile? = nil
     ) {
         let limit =
             device.isDurable
@@ -54,6 +59,8 @@ package struct Log<Device: StorageDevice & ~Copyable>: ~Copyable {
         toldStart = superblock.logStart
         toldForgetful = superblock.isForgetful
         self.superblock = SuperblockWriter(superblock)
+        self.snapshot = SnapshotWriter(blockBytes: options.snapshotBlockBytes)
+        currentSnapshot = snapshot
     }
 
     // MARK: what stands
@@ -75,6 +82,7 @@ package struct Log<Device: StorageDevice & ~Copyable>: ~Copyable {
     package func segmentStart(of offset: UInt64) -> UInt64 { stream.geometry.segmentStart(offset) }
     package var snapshotDescription: SnapshotDescription? { superblock.current.snapshot }
     package var isForgetful: Bool { superblock.current.isForgetful }
+    package var snapshotBlockBytes: Int { stream.options.snapshotBlockBytes }
     package var failure: StorageError? { stream.failure }
     /// Bytes of records that may be appended before the log is full, the reserve not counted.
     package var freeBytes: UInt64 { stream.freeBytes }
@@ -146,6 +154,9 @@ package struct Log<Device: StorageDevice & ~Copyable>: ~Copyable {
             case .stream: stream.endWrite(token.number, result: completion.result)
             case .superblock: superblockWritten(completion.result)
             case .snapshot: snapshotWritten(completion.result, token)
+            case .snapshotRead:
+                return .snapshotRead(
+                    token: token.number, ok: completion.result == Int(token.pages) * Limits.pageBytes)
             case .read:
                 readsInFlight -= 1
                 return .read(token: token.number, ok: completion.result == Int(token.pages) * Limits.pageBytes)
@@ -199,7 +210,7 @@ package struct Log<Device: StorageDevice & ~Copyable>: ~Copyable {
         }
         if let offset = superblock.pairWritten() { return writeSuperblockPair(at: offset) }
         superblockDone = true
-        snapshot.named(superblock.current.snapshot)
+        snapshotNamed()
         if device.isDurable {
             stream.limit = stream.geometry.segmentStart(superblock.current.logStart) + stream.geometry.totalBytes
         }
@@ -236,6 +247,7 @@ struct LogToken {
         case superblock = 2
         case snapshot = 3
         case read = 4
+        case snapshotRead = 5
     }
     let rawValue: UInt64
     init(_ kind: Kind, _ number: UInt32, pages: Int = 0) {

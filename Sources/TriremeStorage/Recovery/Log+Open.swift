@@ -38,8 +38,9 @@ extension Log where Device: ~Copyable {
         let copies = try device.readSuperblock()
         var superblock = copies.newest
         try superblock.check(identity, geometry)
+        var snapshotFile: SnapshotFile?
         if let snapshot = superblock.snapshot {
-            try device.checkSnapshot(snapshot, identity: identity)
+            snapshotFile = try device.snapshotFile(snapshot, identity: identity)
             try visit(.snapshot(snapshot))
         }
         var scan = LogScan(superblock)
@@ -52,7 +53,7 @@ extension Log where Device: ~Copyable {
         try device.writeSuperblock(superblock, order: copies.order)
         return Log(
             device: device, superblock: superblock, options: options, members: members, resume: scan.end,
-            recovery: scan.summary, memory: memory)
+            recovery: scan.summary, memory: memory, snapshot: snapshotFile)
     }
 
     /// A log without a disk (`durability: memory`): appends are "durable" at once and nothing can be read back. Every
@@ -88,40 +89,5 @@ extension Superblock {
                     + "configuration says \(wantedGeometry.segments) of \(wantedGeometry.segmentBytes) (log.segments, "
                     + "log.segmentMebibytes); set them back")
         }
-    }
-}
-
-extension StorageDevice where Self: ~Copyable {
-    private func unreadable(_ snapshot: SnapshotDescription, _ what: String) -> StorageError {
-        StorageError(
-            .damaged,
-            "snapshot: file snapshot/\(snapshot.file) of slot \(snapshot.slot): \(what), and the log before it is recycled; "
-                + "replace this replica under a new identity through a configuration change")
-    }
-    /// A replica that cannot read the snapshot that the superblock names is forgetful (PROTOCOL §9 ◆): refused.
-    mutating func checkSnapshot(_ snapshot: SnapshotDescription, identity: LogIdentity) throws(StorageError) {
-        let page = UnsafeMutableRawBufferPointer.allocate(byteCount: Limits.pageBytes, alignment: Limits.pageBytes)
-        defer { page.deallocate() }
-        let got = try readNow(.snapshot(snapshot.file), at: 0, into: page)
-        guard got == page.count, SnapshotHeader.matches(page.baseAddress!, snapshot, identity) else {
-            throw unreadable(snapshot, "its header is not that of the snapshot which the superblock names")
-        }
-    }
-    mutating func readSnapshot(
-        _ snapshot: SnapshotDescription, identity: LogIdentity, into memory: UnsafeMutableRawBufferPointer
-    ) throws(StorageError) {
-        let bytes = roundedToPages(Int(snapshot.lengthBytes))
-        precondition(memory.count >= bytes)
-        var checksum: UInt32 = 0
-        var at = 0
-        while at < bytes {
-            let count = min(SegmentWindow.bytes, bytes - at)
-            let piece = UnsafeMutableRawBufferPointer(rebasing: memory[at..<at + count])
-            let got = try readNow(.snapshot(snapshot.file), at: UInt64(Limits.pageBytes + at), into: piece)
-            guard got == count else { throw unreadable(snapshot, "it ends early") }
-            checksum = trm_crc32c(checksum, piece.baseAddress!, min(count, Int(snapshot.lengthBytes) - at))
-            at += count
-        }
-        guard checksum == snapshot.checksum else { throw unreadable(snapshot, "its payload is not its checksum's") }
     }
 }

@@ -2,8 +2,8 @@
 import TriremeCore
 
 package enum RecoveryEvent {
-    /// The snapshot that the superblock names; always the first, if there is one. Its header was checked, its payload
-    /// is read and checked by ``Log/readSnapshotNow(into:)``.
+    /// The snapshot that the superblock names; always the first, if there is one. Its file is read and checked by
+    /// ``Log/readSnapshotNow(_:)``.
     case snapshot(SnapshotDescription)
     /// A batch, its record's stream offset, and its payload, which is valid during the call.
     case batch(BatchDescriptor, offset: UInt64, payload: UnsafeRawBufferPointer)

@@ -4,7 +4,7 @@ import TriremeCore
 /// A piece of one segment in memory, moved along as the scan goes.
 struct SegmentWindow: ~Copyable {
     static let bytes = 1 << 20
-    private let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: Self.bytes, alignment: Limits.pageBytes)
+    private let memory: UnsafeMutableRawBufferPointer = .allocate(byteCount: Self.bytes, alignment: Limits.pageBytes)
     private let geometry: LogGeometry
     private var start: UInt64 = 0
     private var count = 0

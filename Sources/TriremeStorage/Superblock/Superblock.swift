@@ -10,8 +10,16 @@ package struct SnapshotDescription: Equatable, Sendable {
     /// `C(slot)` with its timestamp.
     package var cut: Cut
     package var lengthBytes: UInt64
-    /// CRC32C of those bytes.
+    /// Chained over the checksums of the file's blocks.
     package var checksum: UInt32
+
+    package init(file: Int, slot: UInt64, cut: Cut, lengthBytes: UInt64, checksum: UInt32) {
+        self.file = file
+        self.slot = slot
+        self.cut = cut
+        self.lengthBytes = lengthBytes
+        self.checksum = checksum
+    }
 }
 
 package struct Superblock: Equatable, Sendable {
