@@ -137,8 +137,9 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
 
     private mutating func askForSnapshot() {
         // One that is being written, or was given up, ends first.
-        guard fetch.dueAt <= now, snapshots.inFlight == nil, !log.isWritingSnapshot else {
-            fetch.dueAt = max(fetch.dueAt, now + Self.askNanoseconds / 20)
+        guard fetch.dueAt <= now else { return }
+        guard snapshots.inFlight == nil, !log.isWritingSnapshot else {
+            fetch.dueAt = now + Self.askNanoseconds / 20
             return
         }
         let others = UInt64(settings.core.members - 1)
