@@ -85,13 +85,17 @@ package struct CounterTable: ~Copyable {
     package mutating func endWalk() { shadow = nil }
 
     /// As ``value(of:)`` while a snapshot is being written: a page that it has not reached is set aside before it changes.
+    @inline(__always)
     package mutating func preservedValue(of key: UInt64) -> UnsafeMutablePointer<UInt64>? {
         var bucket = Self.bucket(key)
         while true {
             let line = words + bucket &* 8
-            for entry in 0..<4 where line[entry &* 2] == key {
+            let found =
+                (line[0] == key ? 1 : 0) | (line[2] == key ? 2 : 0) | (line[4] == key ? 4 : 0)
+                | (line[6] == key ? 8 : 0)
+            if found != 0 {
                 setAside(bucket)
-                return line + (entry &* 2 &+ 1)
+                return line + (found.trailingZeroBitCount &* 2 &+ 1)
             }
             if line[6] == 0 {
                 setAside(bucket)
@@ -100,7 +104,8 @@ package struct CounterTable: ~Copyable {
             bucket = (bucket &+ 1) & (Self.buckets &- 1)
         }
     }
-    private mutating func setAside(_ bucket: Int) {
+    @inline(__always)
+    private func setAside(_ bucket: Int) {
         let page = bucket / (Self.pageEntries / 4)
         shadow?.setAside(page, words + page * Self.pageWords, count: Self.pageWords)
     }
@@ -128,18 +133,23 @@ package struct CounterTable: ~Copyable {
 /// What is kept of a table while a snapshot of it is written.
 private final class CounterShadow {
     /// The next page of the walk: pages before it may change.
-    var next = 0
+    @exclusivity(unchecked) var next = 0
     /// Pages that are set aside and not taken.
-    var setAside = 0
-    private var isSetAside: [Bool]
+    @exclusivity(unchecked) var setAside = 0
+    private let isSetAside: UnsafeMutablePointer<Bool>
     private let words: UnsafeMutablePointer<UInt64>
 
     init(pages: Int, words count: Int) {
-        isSetAside = [Bool](repeating: false, count: pages)
+        isSetAside = .allocate(capacity: pages)
+        isSetAside.initialize(repeating: false, count: pages)
         words = .allocate(capacity: count)
     }
-    deinit { words.deallocate() }
+    deinit {
+        words.deallocate()
+        isSetAside.deallocate()
+    }
 
+    @inline(__always)
     func setAside(_ page: Int, _ from: UnsafePointer<UInt64>, count: Int) {
         guard page >= next, !isSetAside[page] else { return }
         isSetAside[page] = true

@@ -26,7 +26,8 @@ package struct SimulationSummary: Sendable {
             "elections \(s.elections), crashes \(s.crashes) (of all \(s.crashesOfAll), while starting \(s.refusedStarts)), "
                 + "torn writes \(s.tornWrites), partitions \(s.partitions)",
             "repairs \(s.repairs), catch-ups \(s.catchUps), snapshots \(s.snapshots), restored \(s.restores), "
-                + "stranded \(s.stranded), fetched \(s.installs)",
+                + "stranded \(s.stranded), fetched \(s.installs), "
+                + "lost \(s.lostSnapshots)",
         ]
     }
 }
@@ -44,6 +45,7 @@ extension Situations {
         catchUps += other.catchUps
         stranded += other.stranded
         installs += other.installs
+        lostSnapshots += other.lostSnapshots
         partitions += other.partitions
         batches += other.batches
         executed += other.executed

@@ -37,8 +37,13 @@ private struct ScriptedNetwork: Network, ~Copyable {
 private final class Nothing: Application, Gateway {
     func apply(_ batch: BatchDescriptor, payload: UnsafeRawPointer, slot: UInt64, timestamp: UInt64, isOwn: Bool) {}
     var stateDigest: UInt64 { 0 }
-    func snapshot() throws -> UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: nil, count: 0) }
-    func restore(from bytes: UnsafeRawBufferPointer) throws {}
+    func beginSnapshot() throws {}
+    func continueSnapshot(into memory: UnsafeMutableRawBufferPointer) throws -> (bytes: Int, isFinished: Bool) { (0, true) }
+    func endSnapshot() {}
+    var snapshotBacklogBytes: Int { 0 }
+    func beginRestore() throws {}
+    func restore(_ piece: UnsafeRawBufferPointer, isLast: Bool) throws {}
+    func skipOwn(batches count: Int) {}
     func poll(now: UInt64, mustSeal: Bool, pool: BufferPool) -> Submission? { nil }
     var pendingSince: UInt64? { nil }
     var hasWork: Bool { false }
@@ -77,8 +82,9 @@ private final class Nothing: Application, Gateway {
         log.pump()
         var cut = Cut(epoch: 1)
         cut[1] = batch(20).position
-        log.writeSnapshot(
-            slot: 5, cut: cut, lengthBytes: 8, memory: UnsafeRawBufferPointer(start: memory, count: Limits.pageBytes))
+        log.beginSnapshot(name: SnapshotName(origin: ReplicaID(0), generation: log.generation, slot: 5), cut: cut)
+        log.fillSnapshot(8)
+        log.finishSnapshot()
         // The snapshot's writes are over before the log's.
         while let i = disk.pending.firstIndex(where: { if case .segment = $0.file { false } else { true } }) {
             disk.complete(i)

@@ -70,6 +70,10 @@ struct KeyValueCursor {
         if imageBytes == 0 {
             images.removeAll(keepingCapacity: images.count < 1 << 20)
             imagesGiven = 0
+        } else if imagesGiven > 1 << 20, imagesGiven > images.count / 2 {
+            // What was given away does not add up while more comes.
+            images.removeFirst(imagesGiven)
+            imagesGiven = 0
         }
     }
 }

@@ -85,6 +85,15 @@ extension DiskImage {
     private func count(_ kept: Int, of sectors: Int) {
         if kept == 0 { counts.lostWrites += 1 } else if kept < sectors { counts.tornWrites += 1 }
     }
+    /// A byte rots in each snapshot file that has any, at a place where that is noticed only when it is read. False if there is none.
+    func rotSnapshots() -> Bool {
+        var rotten = false
+        for file in 1...2 where files[file].bytes.count > Limits.pageBytes {
+            files[file].bytes[Limits.pageBytes + 70] ^= 0x5A
+            rotten = true
+        }
+        return rotten
+    }
     func put(_ bytes: [UInt8], _ file: Int, _ offset: Int) {
         files[file].grow(to: offset + bytes.count)
         files[file].bytes.replaceSubrange(offset..<offset + bytes.count, with: bytes)

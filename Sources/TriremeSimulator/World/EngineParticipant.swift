@@ -102,10 +102,12 @@ extension Scenario {
     func engineSettings(_ replica: ReplicaID, seed: UInt64) -> EngineSettings {
         var core = CoreConfiguration(quorums: quorums, me: replica, entryHistorySlots: entryHistorySlots)
         core.timing = timing
-        return EngineSettings(
+        var settings = EngineSettings(
             core: core, batchBytes: batchBytes, windowBatches: windowBatches,
             sealAfterNanoseconds: 300_000, retainedBatches: retainedBatches, batchIndexCapacity: batchIndexCapacity,
             snapshotBytes: geometry.totalBytes / 3, seed: seed)
+        settings.catchUpLinkBytesPerSecond = catchUpLinkBytesPerSecond
+        return settings
     }
     var geometry: LogGeometry { LogGeometry(segmentBytes: segmentBytes, segments: segments) }
     var logOptions: LogOptions {

@@ -21,6 +21,10 @@ package struct Scenario: Sendable {
     package var writesInFlight = 2
     package var workload = Workload()
     package var snapshotPaddingBytes = 0
+    /// What a link is taken to carry where little is sent: giving a snapshot takes a tenth of it.
+    package var catchUpLinkBytesPerSecond: UInt64 = 20_000_000
+    /// One replica finds the snapshot that its superblock names unreadable when it starts (PROTOCOL §9).
+    package var losesSnapshot = false
     package var links = LinkConditions()
     package var diskLatencyNanoseconds: UInt64 = 50_000
     package var faults: [Fault] = []
@@ -68,6 +72,8 @@ package struct Scenario: Sendable {
         s.drawNetwork(&random)
         s.drawFaults(&random)
         s.drawClocks(&random)
+        // The others can elect and decide without that one.
+        s.losesSnapshot = max(quorums.phase1, quorums.classic) < quorums.members && quorums.classic > 1 && seed % 3 == 0
         return s
     }
     private mutating func drawSizes(_ random: inout CoreRandom) {
@@ -77,7 +83,7 @@ package struct Scenario: Sendable {
         writesInFlight = random.pick([1, 2, 2, 4])
         // Beside what two snapshots keep, the log holds what all lanes may have under way for one that lags.
         while segments * segmentBytes < 3 * members * windowBatches * 4 * batchBytes { segmentBytes *= 2 }
-        snapshotPaddingBytes = random.pick([0, 1_000, 9_000, 30_000])
+        snapshotPaddingBytes = random.pick([0, 1_000, 9_000, 30_000, 120_000])
         workload.commandBytes = random.pick([16, 24, 64, 64, 200, 1_000])
         workload.isVariable = random.below(4) == 0
         workload.burst = random.pick([1, 1, 8, 60])

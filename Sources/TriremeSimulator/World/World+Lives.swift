@@ -13,6 +13,10 @@ extension World {
         node.startsAt = nil
         node.incarnation += 1
         node.image.start(incarnation: node.incarnation)
+        if scenario.losesSnapshot, situations.lostSnapshots == 0, node.incarnation > 1, node.image.rotSnapshots() {
+            situations.lostSnapshots += 1
+            trace.note(queue.now, node.replica.index, "has lost its snapshots")
+        }
         let endpoint = Endpoint(wire: wire, replica: node.replica, incarnation: node.incarnation)
         let application = RecordingApplication(
             replica: node.replica, incarnation: node.incarnation, ledger: ledger, referee: referee,

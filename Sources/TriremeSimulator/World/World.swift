@@ -15,6 +15,8 @@ package struct Situations: Sendable {
     package var stranded = 0
     /// Snapshots that were fetched from others and taken over.
     package var installs = 0
+    /// Replicas whose snapshots had become unreadable.
+    package var lostSnapshots = 0
     package var partitions = 0
     package var batches = 0
     package var executed = 0

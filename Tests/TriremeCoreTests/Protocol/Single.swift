@@ -28,6 +28,7 @@ final class Single {
             case .snapshot(let slot, let cut): core.recover(snapshotSlot: slot, cut: cut)
             case .batch(let batch): _ = core.recover(batch)
             case .item(let item): core.recover(item)
+            case .lacksSnapshot: core.lackSnapshot()
             }
         }
         core.finishRecovery(generation: Generation(epoch: 1, counter: 9))
@@ -38,6 +39,7 @@ final class Single {
             case snapshot(UInt64, Cut)
             case batch(BatchDescriptor)
             case item(LogItem)
+            case lacksSnapshot
         }
         var steps: [Step] = []
         func callAsFunction(_ step: Step) { steps.append(step) }
