@@ -1,4 +1,5 @@
 // Between the engine and a service's state machine: one dynamic call a batch each way. The thread that executes.
+import CTrireme
 import TriremeCore
 import TriremeRuntime
 
@@ -13,6 +14,7 @@ package final class StateMachineHost: Application {
     @exclusivity(unchecked) private var progress = SnapshotProgress.finished
     /// Bytes of a snapshot that the state machine could not use yet.
     @exclusivity(unchecked) private var unread: [UInt8] = []
+    @exclusivity(unchecked) package private(set) var longestSnapshotPause: UInt64 = 0
 
     package init(_ machine: AnyStateMachine, sink: any ReplySink) {
         self.machine = machine
@@ -44,6 +46,8 @@ package final class StateMachineHost: Application {
     // MARK: Snapshots
 
     package func beginSnapshot() throws {
+        let since = trm_monotonic_nanoseconds()
+        defer { notePause(since) }
         writer.removeAll()
         given = 0
         progress = try machine.beginSnapshot(to: &writer)
@@ -51,6 +55,8 @@ package final class StateMachineHost: Application {
     package func continueSnapshot(
         into memory: UnsafeMutableRawBufferPointer
     ) throws -> (bytes: Int, isFinished: Bool) {
+        let since = trm_monotonic_nanoseconds()
+        defer { notePause(since) }
         if given == writer.byteCount, progress == .unfinished {
             writer.removeAll()
             given = 0
@@ -66,10 +72,15 @@ package final class StateMachineHost: Application {
         return (bytes, progress == .finished && given == writer.byteCount)
     }
     package func endSnapshot() {
+        let since = trm_monotonic_nanoseconds()
+        defer { notePause(since) }
         machine.endSnapshot()
         writer.removeAll()
         given = 0
         progress = .finished
+    }
+    private func notePause(_ since: UInt64) {
+        longestSnapshotPause = max(longestSnapshotPause, trm_monotonic_nanoseconds() &- since)
     }
     package var snapshotBacklogBytes: Int { machine.snapshotBacklogBytes }
 

@@ -16,6 +16,8 @@ package protocol Application: AnyObject {
     func endSnapshot()
     /// Bytes that execution has set aside for the snapshot and that ``continueSnapshot(into:)`` gives first.
     var snapshotBacklogBytes: Int { get }
+    /// The longest that execution has waited for one of these calls, in nanoseconds; 0 where nobody measures.
+    var longestSnapshotPause: UInt64 { get }
 
     /// Begins to replace the state by a snapshot, perhaps another replica's.
     func beginRestore() throws
@@ -25,6 +27,10 @@ package protocol Application: AnyObject {
     /// The next `count` own batches, in the order of sealing, were executed by others and came with a snapshot: nobody here has
     /// their replies.
     func skipOwn(batches count: Int)
+}
+
+extension Application {
+    package var longestSnapshotPause: UInt64 { 0 }
 }
 
 /// An own batch to be sealed: a buffer of class `own` whose payload is filled and which is held as `filling`.

@@ -57,7 +57,7 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
     private static var askNanoseconds: UInt64 { 20_000_000 }
     /// A pull is repeated after so long without a piece, doubled each time up to sixteen times; then another donor is looked for.
     private static var pullNanoseconds: UInt64 { 50_000_000 }
-    private static var attemptsMaximum: UInt64 { 7 }
+    private static var attemptsMaximum: UInt64 { 5 }
     /// Pieces asked for at a time: fewer than find buffers in any receiver.
     private static var piecesPerPull: Int { 8 }
     static var fetchToken: UInt32 { 2 }
@@ -230,7 +230,8 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
         if isWaiting {
             guard fetch.dueAt <= now else { return }
             fetch.attempts += 1
-            guard fetch.attempts <= Self.attemptsMaximum else { return askAnother() }
+            let isSilent = now - core.heardAt(fetch.donor) > 4 * settings.core.timing.suspicionNanoseconds
+            guard fetch.attempts <= Self.attemptsMaximum, !isSilent else { return askAnother() }
         }
         let count = piecesOfBlock
         guard let first = (0..<count).first(where: { !fetch.has($0) }) else { return }

@@ -12,7 +12,7 @@ struct CountersPublisher {
             "commitIndex", "executedSlot", "executedCommands", "executedBatches", "ownCommands", "ownBatches",
             "ownPayloadBytes", "ownBatchesInFlight", "stateHash", "isSequencer", "ballotRound", "ballotOwner",
             "isForgetful", "isStranded", "snapshotSlot", "snapshots", "snapshotsInstalled", "snapshotPiecesSent",
-            "snapshotBytesSent", "snapshotPiecesReceived", "elections", "turns", "waits", "enterCalls",
+            "snapshotBytesSent", "snapshotPiecesReceived", "snapshotPauseNanoseconds", "elections", "turns", "waits", "enterCalls",
             "submissions", "statusesSent", "proposalsSent", "repairsAsked", "repairsSent", "repairedBytes",
             "duplicates",
             "earlyBatches", "refusedBatches", "wrongDigests", "readBacks", "logAppendedIndex", "logDurableIndex",
@@ -89,6 +89,7 @@ struct CountersPublisher {
         put(core.snapshotPiecesSent)
         put(core.snapshotBytesSent)
         put(core.snapshotPiecesReceived)
+        put(application.longestSnapshotPause)
         put(core.elections)
         put(core.turns)
         put(statistics.waits)
