@@ -63,9 +63,6 @@ struct FetchedSnapshotTests {
             if crashes, number == 1 {
                 // The first block is durable, the second is on its way: another start finds the first, and what it finds of the
                 // second may be torn.
-                mine.complete(0)
-                _ = log.told()
-                log.pump()
                 let crashed = mine.afterCrash { _, sector in sector < 3 }
                 log = try open(crashed, options: options(), identity: Self.other)
                 mine = crashed
@@ -132,6 +129,28 @@ struct FetchedSnapshotTests {
             try #require(log.snapshotDescription?.slot == 40)
         }
         #expect(log.formerSnapshot?.name.slot == 10)
+    }
+
+    @Test("one of the same slot as the one that was lost takes its place, and that is told")
+    func sameSlot() throws {
+        let mine = try disk(slot: 20, Self.other)
+        mine.flip(.snapshot(0), at: 4_096 + 100)
+        var log = try open(mine, options: options(), identity: Self.other)
+        #expect(throws: StorageError.self) { _ = try log.snapshotBytes() }
+        let donor = try disk(slot: 20, owner)
+        let source = try open(ScriptedDisk(copyOf: donor), options: options()).currentSnapshot!
+        log.beginSnapshot(name: source.name, cut: source.description.cut)
+        var told: [Told] = []
+        for number in 0..<source.blocks {
+            let isTaken = take(block(donor, source, number), &log, source.contentBytes(number))
+            #expect(isTaken)
+            told += log.settle()
+        }
+        log.finishSnapshot()
+        told += log.settle()
+        #expect(told == [.snapshot(20)])
+        let bytes = try log.snapshotBytes()
+        #expect(bytes == content(20))
     }
 
     @Test("the file before the named one counts no more once the next is written over it")

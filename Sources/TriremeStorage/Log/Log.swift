@@ -37,7 +37,8 @@ package struct Log<Device: StorageDevice & ~Copyable>: ~Copyable {
     private var readsInFlight = 0
     private var toldFailure = false
     private var superblockDone = false
-    private var toldSnapshot: UInt64
+    /// A snapshot was named, and that is still to be told: another one of the same slot may have taken a lost one's place.
+    var untoldSnapshot: UInt64?
     private var toldStart: UInt64
     private var toldForgetful: Bool
 
@@ -55,7 +56,6 @@ package struct Log<Device: StorageDevice & ~Copyable>: ~Copyable {
             identity: superblock.identity, geometry: superblock.geometry, options: options,
             writer: superblock.generation, members: members, resume: resume, limit: limit,
             memory: LogMemory(options, given: memory))
-        toldSnapshot = superblock.snapshot?.slot ?? 0
         toldStart = superblock.logStart
         toldForgetful = superblock.isForgetful
         self.superblock = SuperblockWriter(superblock)
@@ -218,9 +218,9 @@ package struct Log<Device: StorageDevice & ~Copyable>: ~Copyable {
     }
     private mutating func nextSuperblockEvent() -> LogEvent? {
         let current = superblock.current
-        if let snapshot = current.snapshot, snapshot.slot != toldSnapshot {
-            toldSnapshot = snapshot.slot
-            return .snapshotDurable(slot: snapshot.slot)
+        if let slot = untoldSnapshot {
+            untoldSnapshot = nil
+            return .snapshotDurable(slot: slot)
         }
         if current.isForgetful, !toldForgetful {
             toldForgetful = true

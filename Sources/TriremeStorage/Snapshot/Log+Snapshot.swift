@@ -81,6 +81,7 @@ extension Log where Device: ~Copyable {
         guard snapshot.named(superblock.current.snapshot) else { return }
         formerSnapshot = currentSnapshot
         currentSnapshot = snapshot.file
+        untoldSnapshot = snapshot.file.name.slot
     }
 
     // MARK: reading
