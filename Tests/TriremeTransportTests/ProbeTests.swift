@@ -6,17 +6,20 @@ import TriremeTransport
 
 /// Two replicas and three ways each way that can be cut.
 struct ProbePair {
-    final class Held {
-        var state: ProbeState
-        init(_ state: consuming ProbeState) { self.state = state }
-    }
-    var states: [Held]
+    /// Two, for as long as the test runs.
+    let states: UnsafeMutablePointer<ProbeState>
     /// ways[i][w]: what replica i sends by way w arrives.
     var ways: [[Bool]] = [[true, true, true], [true, true, true]]
     var now: UInt64 = 1_000
     var probesSent = [0, 0]
 
-    init() { states = (0..<2).map { Held(ProbeState(me: ReplicaID($0), members: 0b11, boot: UInt64($0) + 5, now: 1_000)) } }
+    init() {
+        states = .allocate(capacity: 2)
+        for i in 0..<2 {
+            (states + i).initialize(
+                to: ProbeState(me: ReplicaID(i), members: 0b11, boot: UInt64(i) + 5, now: 1_000))
+        }
+    }
 
     /// Runs for so long in steps of a millisecond.
     mutating func run(milliseconds: Int) {
@@ -24,21 +27,21 @@ struct ProbePair {
             now += 1_000_000
             for me in 0..<2 {
                 let peer = 1 - me
-                if let (boot, number) = states[me].state.probeDue(now: now) {
+                if let (boot, number) = states[me].probeDue(now: now) {
                     probesSent[me] += 1
                     for way in ProbeWay.allCases where ways[me][Int(way.rawValue)] {
-                        states[peer].state.received(
+                        states[peer].received(
                             Probe(boot: boot, number: number, way: way), from: ReplicaID(me), now: now)
                     }
                 }
-                while let (to, reply) = states[me].state.replyDue(now: now) {
+                while let (to, reply) = states[me].replyDue(now: now) {
                     #expect(to == ReplicaID(peer))
-                    if ways[me][2] { states[peer].state.received(reply, from: ReplicaID(me), now: now) }
+                    if ways[me][2] { states[peer].received(reply, from: ReplicaID(me), now: now) }
                 }
             }
         }
     }
-    func reach(_ me: Int) -> ProbeState.Reach { states[me].state.reach(of: ReplicaID(1 - me)) }
+    func reach(_ me: Int) -> ProbeState.Reach { states[me].reach(of: ReplicaID(1 - me)) }
 }
 
 @Suite struct ProbeStateTests {
@@ -46,7 +49,7 @@ struct ProbePair {
         var pair = ProbePair()
         pair.run(milliseconds: 10)
         #expect(pair.reach(0) == .multicast && pair.reach(1) == .multicast)
-        #expect(pair.states[0].state.unicastMembers == 0 && pair.states[0].state.multicastMembers == 0b10)
+        #expect(pair.states[0].unicastMembers == 0 && pair.states[0].multicastMembers == 0b10)
     }
 
     @Test(arguments: [0, 1]) func whereEitherGroupIsDeadUnicastTakesItsPlace(way: Int) {
@@ -55,7 +58,7 @@ struct ProbePair {
         pair.run(milliseconds: 200)
         #expect(pair.reach(0) == .unicast, "what I send is not heard")
         #expect(pair.reach(1) == .multicast, "what I hear is not what I send")
-        #expect(pair.states[0].state.unicastMembers == 0b10 && pair.states[0].state.multicastMembers == 0)
+        #expect(pair.states[0].unicastMembers == 0b10 && pair.states[0].multicastMembers == 0)
         pair.ways[0][way] = true
         pair.run(milliseconds: 2_500)
         #expect(pair.reach(0) == .multicast, "it heals")
@@ -68,7 +71,7 @@ struct ProbePair {
         var pair = ProbePair()
         pair.ways[0] = [false, false, false]
         pair.run(milliseconds: 3_000)
-        #expect(pair.reach(0) == .unknown && pair.states[0].state.multicastMembers == 0b10)
+        #expect(pair.reach(0) == .unknown && pair.states[0].multicastMembers == 0b10)
         pair.ways[0] = [true, false, false]
         pair.run(milliseconds: 3_000)
         #expect(pair.reach(0) == .unknown, "unicast is no remedy where it does not arrive")
