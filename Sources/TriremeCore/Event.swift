@@ -18,6 +18,9 @@ package enum DatagramKind: UInt8, Sendable, CaseIterable {
     case entryRequest = 22
     case entries = 23
     case handOver = 24
+    /// A start asks what others remember of it, and their answer.
+    case recall = 30
+    case memory = 31
 }
 
 package enum Event {

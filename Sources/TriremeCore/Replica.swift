@@ -9,6 +9,10 @@ struct Peer {
     var heardAt: UInt64 = 0
     /// When it last echoed a status that this replica sent since it began to suspect, if it did.
     var echoedSuspicionAt: UInt64?
+    /// What it reported as durable in generations before that of its last status, and the highest generation that it asked as
+    /// (PROTOCOL §9): a later start that has less is forgetful.
+    var memory = Memory()
+    var startedAs = Generation.zero
 }
 
 /// A vote of this replica.
@@ -77,6 +81,11 @@ package struct Replica: ~Copyable {
     var waitingSlot: UInt64 = 0
     /// A forgetful replica promises, votes, vows and echoes nothing (PROTOCOL §9 ◆).
     package internal(set) var isForgetful: Bool
+    /// Whether enough of the others have said that they remember nothing which is lost here, so that this start may speak
+    /// (Ordering/Replica+Recall.swift).
+    package internal(set) var isProven = false
+    var recalling = Recalling()
+    package internal(set) var exposure: Exposure?
 
     // Learner (Ordering/Replica+Learner.swift).
     package internal(set) var commitIndex: UInt64 = 0
@@ -183,6 +192,7 @@ package struct Replica: ~Copyable {
     package mutating func endTurn(into effects: inout Effects) {
         propose(into: &effects)
         vote(into: &effects)
+        if lanes.hasLost { advanceRun() }
         decide()
         noteDecided(into: &effects)
         ask(into: &effects)
@@ -211,6 +221,9 @@ package struct Replica: ~Copyable {
         case .entries: receivedEntries(body)
         case .handOver:
             if let handOver = HandOver.decode(body, members: members) { received(handOver, into: &effects) }
+        case .recall:
+            if let recall = Recall.decode(body) { received(recall, from: from, into: &effects) }
+        case .memory: receivedMemory(body, from: from)
         case .batch, .fragment, .probe, .probeReply, .rateAdvice, .repair: break
         }
     }
@@ -220,10 +233,21 @@ package struct Replica: ~Copyable {
         guard index > durable else { return }
         durable = index
         if lanes.advanceDurable(index) { statusDue(in: timing.coalesceNanoseconds) }
+        advanceRun()
+    }
+
+    /// The run of votes that is reported grows over those that are durable.
+    mutating func advanceRun() {
         while runDurable + 1 < nextVote {
             let vote = votes[runDurable + 1]
             if vote.slot == runDurable + 1 {
-                guard vote.index <= index else { break }
+                guard vote.index <= durable else { break }
+                if lanes.hasLost, !possesses(vote) {
+                    // It says that its batches are here, which the disk has lost meanwhile: it waits until they are here again,
+                    // unless it is known how the slot was decided (PROTOCOL §4 ◆).
+                    guard vote.slot <= commitIndex else { break }
+                    runFirst = runDurable + 2
+                }
                 statusDue(in: 0)
             } else {
                 // The disk stood still for a whole window: a later slot has this cell, the run starts anew above it.
@@ -231,6 +255,26 @@ package struct Replica: ~Copyable {
             }
             runDurable += 1
         }
+    }
+
+    /// Whether the log holds what this replica has voted for.
+    private func possesses(_ vote: VoteRecord) -> Bool {
+        guard vote.entry.kind == .cut else { return true }
+        let passed = vote.slot > commitIndex ? committed : snapshotCut
+        return lanes.possesses(vote.entry.cut, snapshot: snapshotCut, passed: passed) == .held
+    }
+    /// The disk has lost the content of a batch whose name and digest are known; `sequence` is the lowest such of its
+    /// generation, or nil when all are here again. No vote says any more that it is held until then (PROTOCOL §4 ◆).
+    package mutating func lost(_ lane: ReplicaID, _ generation: Generation, from sequence: UInt64?) {
+        lanes.setLost(lane, generation, from: sequence)
+        statusDue(in: timing.coalesceNanoseconds)
+        advanceRun()
+    }
+    /// After ``finishRecovery(generation:)``: of the votes that the log holds those are reported whose batches are here.
+    package mutating func suspendVotes() {
+        runFirst = min(max(runFirst, commitIndex + 1), nextVote)
+        runDurable = runFirst - 1
+        advanceRun()
     }
 
     private mutating func tookSnapshot(slot: UInt64, cut: Cut, into effects: inout Effects) {

@@ -8,6 +8,8 @@ package struct StoredBatch {
     package var offset: UInt64
     /// The buffer that still holds it.
     package var buffer: UInt32?
+    /// Its record is damaged: nothing can be read there.
+    package var isDamaged = false
     /// When an own batch was sealed, in nanoseconds.
     package var sealedAt: UInt64
 }

@@ -58,7 +58,7 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
         takeSnapshot()
     }
     private var isSnapshotDue: Bool {
-        log.endOffset - snapshots.takenAt >= settings.snapshotBytes || logRunsShort
+        log.endOffset - snapshots.takenAt >= settings.snapshotBytes || logRunsShort || damage.wantsSnapshot
             || core.commitIndex - core.snapshotSlot >= UInt64(settings.core.entryHistorySlots) / 2
             || store.mostGenerations(above: core.snapshotCut) > Limits.generationsBeforeSnapshot
             || store.mostUncovered(by: core.snapshotCut) >= store.capacity / 2

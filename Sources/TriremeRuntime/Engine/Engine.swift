@@ -47,6 +47,14 @@ package struct Engine<Device: StorageDevice & ~Copyable, Wire: Network & ~Copyab
     var asks: InlineArray<16, BatchAsk> = InlineArray(repeating: BatchAsk())
     var reads: PendingReads
 
+    // Damage (Engine+Damage.swift).
+    var damage: Damage
+    /// The snapshot that the damage was last held against.
+    var damageSnapshot: UInt64 = 0
+    var handledExposure: Exposure?
+    var notices: [String] = []
+    package internal(set) var hasNotice = false
+
     /// When the log is vouched for, if it stays idle.
     private var vouchDueAt: UInt64?
 
@@ -72,6 +80,7 @@ package struct Engine<Device: StorageDevice & ~Copyable, Wire: Network & ~Copyab
         store = recovered.store
         slotOffsets = recovered.slotOffsets
         snapshots = recovered.snapshots
+        damage = recovered.damage
         early = EarlyBatches(members: settings.core.members)
         retained = Retained(own: settings.retainedOwn, received: settings.retainedReceived)
         reads = PendingReads()
@@ -81,6 +90,7 @@ package struct Engine<Device: StorageDevice & ~Copyable, Wire: Network & ~Copyab
     /// Opens for business: from here on things are sent. Everything recovered must be durable.
     package mutating func start() {
         core.finishRecovery(generation: settings.generation)
+        tellStart()
         countedSlots = core.commitIndex
         if core.snapshotSlot > 0 {
             let boundary = boundary(of: core.snapshotSlot, cut: core.snapshotCut, from: log.endOffset)
@@ -126,6 +136,8 @@ package struct Engine<Device: StorageDevice & ~Copyable, Wire: Network & ~Copyab
         executeInStage()
         considerSnapshot()
         askForBatches()
+        mend()
+        takeExposure()
         sendStatus()
         vouch()
         stages.end(.order, work: 0)
@@ -189,6 +201,7 @@ package struct Engine<Device: StorageDevice & ~Copyable, Wire: Network & ~Copyab
         }
         if let vouchDueAt { due = min(due, max(vouchDueAt, now + settings.vouchAfterNanoseconds / 16)) }
         for lane in 0..<settings.core.members { due = min(due, asks[lane].dueAt ?? .max) }
+        if damage.count > 0 { due = min(due, max(damage.dueAt, now + settings.core.timing.retryNanoseconds / 2)) }
         return due
     }
 
@@ -248,6 +261,12 @@ package struct Engine<Device: StorageDevice & ~Copyable, Wire: Network & ~Copyab
         case .handOver(let handOver):
             handOver.encode(into: &writer)
             kind = .handOver
+        case .recall(let recall):
+            recall.encode(into: &writer)
+            kind = .recall
+        case .memory(let member, let asked):
+            core.encodeMemory(of: member, asked: asked, into: &writer)
+            kind = .memory
         }
         transmit(kind, writer.bytes, to: destination)
     }
@@ -255,6 +274,8 @@ package struct Engine<Device: StorageDevice & ~Copyable, Wire: Network & ~Copyab
     private mutating func send(_ binding: BindingMessage, to destination: Destination) {
         switch binding {
         case .prepare(let prepare):
+            // It may have become forgetful while its promise was on the way to the disk (PROTOCOL §9 ◆).
+            guard !core.isForgetful else { return }
             var writer = WireWriter(message)
             prepare.encode(into: &writer)
             counters.elections += 1
@@ -303,7 +324,8 @@ package struct Engine<Device: StorageDevice & ~Copyable, Wire: Network & ~Copyab
         case .durable(let index): step(.durable(index))
         case .read(let buffer, let ok): readBack(buffer, ok: ok)
         case .snapshotDurable(let slot): snapshotBecameDurable(slot)
-        case .released, .forgetfulDurable: break
+        case .forgetfulDurable: forgetfulBecameDurable()
+        case .released: break
         case .failed(let error): failure = EngineFailure(error.message)
         }
     }

@@ -220,6 +220,7 @@ extension Reactor {
             let due = min(
                 engine.turn(now: now, wallClock: trm_realtime_nanoseconds() / 1_000), engine.network.deadline)
             if let failure = engine.failure { throw RuntimeError(failure.description) }
+            if engine.hasNotice, let notice = engine.takeNotice() { options.warn(notice) }
             pages.publish(engine: engine, ring: ring, application: neighbours.application, now: now)
             engine.stages.note(submissions: trm_ring_pending(ring))
             engine.stages.end(.tick, work: 0)

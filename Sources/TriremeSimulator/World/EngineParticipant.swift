@@ -79,7 +79,7 @@ package final class EngineParticipant: Participant {
     }
     package func isDurable(_ lane: Int, _ position: Position) -> Bool {
         position <= engine.core.snapshotCut[lane]
-            || (engine.core.lanes.track(ReplicaID(lane), position.generation)?.durable ?? 0) >= position.sequence
+            || (engine.core.lanes.track(ReplicaID(lane), position.generation)?.heldDurably ?? 0) >= position.sequence
     }
     package var oldestEntry: UInt64 { engine.core.oldestEntry }
     package var isStranded: Bool { engine.core.isStranded }

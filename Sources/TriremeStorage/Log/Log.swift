@@ -35,6 +35,7 @@ package struct Log<Device: StorageDevice & ~Copyable>: ~Copyable {
     private var toldSnapshot: UInt64
     private var toldStart: UInt64
     private var toldForgetful: Bool
+    private var toldGeneration: Generation
 
     init(
         device: consuming Device, superblock: Superblock, options: LogOptions, members: Int, resume: StreamEnd,
@@ -53,6 +54,7 @@ package struct Log<Device: StorageDevice & ~Copyable>: ~Copyable {
         toldSnapshot = superblock.snapshot?.slot ?? 0
         toldStart = superblock.logStart
         toldForgetful = superblock.isForgetful
+        toldGeneration = superblock.generation
         self.superblock = SuperblockWriter(superblock)
     }
 
@@ -211,8 +213,9 @@ package struct Log<Device: StorageDevice & ~Copyable>: ~Copyable {
             toldSnapshot = snapshot.slot
             return .snapshotDurable(slot: snapshot.slot)
         }
-        if current.isForgetful, !toldForgetful {
+        if current.isForgetful, !toldForgetful || toldGeneration < current.generation {
             toldForgetful = true
+            toldGeneration = current.generation
             return .forgetfulDurable
         }
         if current.logStart != toldStart {
@@ -223,8 +226,12 @@ package struct Log<Device: StorageDevice & ~Copyable>: ~Copyable {
         return nil
     }
     /// Makes it durable that a promise, a vote or a vow may be lost (PROTOCOL §9 ◆): ``LogEvent/forgetfulDurable``.
-    package mutating func becomeForgetful() {
-        superblock.want { $0.isForgetful = true }
+    /// The next start is above `generation`: one that others know of already.
+    package mutating func becomeForgetful(above generation: Generation = .zero) {
+        superblock.want {
+            $0.isForgetful = true
+            $0.generation = max($0.generation, generation)
+        }
         beginSuperblock()
     }
 }
