@@ -27,6 +27,8 @@ package struct SimulationSummary: Sendable {
                 + "torn writes \(s.tornWrites), partitions \(s.partitions)",
             "repairs \(s.repairs), catch-ups \(s.catchUps), snapshots \(s.snapshots), restored \(s.restores), "
                 + "stranded \(s.stranded), ended so \(s.hopeless)",
+            "bad disks: rot \(s.rots), stray writes \(s.strayWrites), forgotten \(s.forgotten); damaged batches \(s.damagedBatches), "
+                + "mended \(s.mendedBatches); forgetful starts \(s.forgetful), exposed by others \(s.exposures), given up \(s.retired)",
         ]
     }
 }
@@ -49,6 +51,14 @@ extension Situations {
         executed += other.executed
         acknowledged += other.acknowledged
         slots += other.slots
+        rots += other.rots
+        strayWrites += other.strayWrites
+        forgotten += other.forgotten
+        forgetful += other.forgetful
+        exposures += other.exposures
+        retired += other.retired
+        damagedBatches += other.damagedBatches
+        mendedBatches += other.mendedBatches
     }
 }
 

@@ -35,6 +35,9 @@ extension Replica {
         for lane in 0..<members { recalling.durable[lane] = lanes.durable(ReplicaID(lane)) }
     }
 
+    /// How far the log reached in a lane when it was opened.
+    package func reached(_ lane: Int) -> Position { recalling.durable[lane] }
+
     /// Asks those that have not answered, and acts once enough have: all, or after a while a `Q2`.
     mutating func recall(into effects: inout Effects) {
         let startedAt = recalling.startedAt ?? now
@@ -110,7 +113,7 @@ extension Replica {
         }
     }
     /// What others remember and this replica has not (PROTOCOL §9 ◆). Only what is reported when it is durable counts.
-    private func lost(_ memory: Memory) -> String? {
+    package func lost(_ memory: Memory) -> String? {
         if memory.promise > recalling.promise {
             return "that it promised \(memory.promise); its log knows of \(recalling.promise)"
         }

@@ -117,7 +117,9 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
         }
         pool.hold(buffer, .repair)
         drop(buffer, .execution)
-        if let oldest = retained.push(buffer, kind, holding: cell.pointee.batch) { letGo(oldest) }
+        if let oldest = retained.push(buffer, kind, holding: cell.pointee.batch, of: cursor.slot) {
+            letGo(oldest)
+        }
     }
 
     /// Reads the batches that come next back from the log: after a restart, and for a replica that catches up.

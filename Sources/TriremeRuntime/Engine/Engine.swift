@@ -358,6 +358,8 @@ package struct Engine<Device: StorageDevice & ~Copyable, Wire: Network & ~Copyab
         {
             cell.pointee.buffer = nil
         }
+        // Without a disk that was the only copy here: whoever lacks it learns that it is not to be had from this replica.
+        if !log.device.isDurable { core.released(below: item.slot + 1) }
         drop(item.buffer, .repair)
     }
     mutating func provide(_ buffer: UInt32) { network.provide(buffer: buffer, at: pool.frame(buffer)) }

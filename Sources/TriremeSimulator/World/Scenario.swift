@@ -39,6 +39,11 @@ package struct Scenario: Sendable {
     package var wallClockOffsets: [Int64]
     package var maximumEvents = 5_000_000
     package var members: Int { quorums.members }
+    /// Replicas whose disks are bad, and what these do.
+    package var frail = MemberSet()
+    package var damage: [DamageFault] = []
+    /// `durability: memory`: only the frail ones crash.
+    package var isVolatile = false
 
     /// A calm run of `members`: what tests start from.
     package init(seed: UInt64, quorums: Quorums) {
@@ -68,6 +73,7 @@ package struct Scenario: Sendable {
         s.drawNetwork(&random)
         s.drawFaults(&random)
         s.drawClocks(&random)
+        s.drawDamage()
         return s
     }
     private mutating func drawSizes(_ random: inout CoreRandom) {
@@ -110,5 +116,7 @@ package struct Scenario: Sendable {
     package var summary: String {
         "n = \(members), quorums (\(quorums.phase1), \(quorums.classic), \(quorums.fast)), log \(segments) × \(segmentBytes), "
             + "faults [\(faults.map { "\($0)" }.joined(separator: " "))]"
+            + (frail.bits == 0 ? "" : ", frail \(frail) [\(damage.map { "\($0)" }.joined(separator: " "))]")
+            + (isVolatile ? ", in memory" : "")
     }
 }

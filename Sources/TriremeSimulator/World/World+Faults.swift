@@ -6,6 +6,8 @@ extension World {
         guard phase == .faults else { return }
         let next = queue.now + random.tailed(scenario.faultIntervalNanoseconds)
         queue.schedule(WorldEvent(.fault, at: next))
+        guard queue.now >= faultsHeldUntil else { return }
+        damageSomething()
         // Every third time things get better for a while instead.
         if random.below(3) == 0 {
             wire.openAllLinks()
@@ -127,16 +129,17 @@ extension World {
     }
     /// Stranded in truth: nobody else gives any more what it has to execute next (PROTOCOL §8).
     private func isExcused(_ node: Node) -> Bool {
+        if node.isRetired { return true }
         guard node.wasStranded, let participant = node.participant else { return false }
         let next = participant.executedSlot + 1
         return nodes.allSatisfy {
-            $0 === node || $0.executedSlot < next || ($0.participant?.oldestEntry ?? 0) > next
+            $0 === node || $0.isRetired || $0.executedSlot < next || ($0.participant?.oldestEntry ?? 0) > next
         }
     }
     /// Whether those that are not stranded can elect and decide: nothing else is asked of them.
     private var isHopeful: Bool {
         var able = MemberSet()
-        for node in nodes where !isExcused(node) { able.insert(node.replica) }
+        for node in nodes where !isExcused(node) && node.participant?.isForgetful != true { able.insert(node.replica) }
         return scenario.quorums.isPhase1(able) && scenario.quorums.isClassic(able)
     }
     /// Ends the run when everything that was asked for is executed everywhere.
