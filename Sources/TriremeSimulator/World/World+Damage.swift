@@ -34,17 +34,14 @@ extension World {
     func judgeStart(_ node: Node, _ participant: any Participant) -> Bool {
         let me = node.replica
         let isUsed = !wire.names.isNew(participant.generation, of: me)
-        if participant.isForgetful {
-            situations.forgetful += 1
-            wire.witness.observes(me)
-        } else if isUsed
-            || wire.witness.hasTold(me, more: participant.promise, participant.promiseAnswer(), participant.reached)
-        {
+        let hasLost = wire.witness.hasTold(
+            me, more: participant.promise, participant.promiseAnswer(), participant.reached)
+        if isUsed || (hasLost && !participant.isForgetful) {
             let isRemembered = nodes.contains {
                 guard $0 !== node, let memory = $0.participant?.memory(of: me, asked: participant.generation) else {
                     return false
                 }
-                return participant.lacks(memory)
+                return isUsed ? memory.generation >= participant.generation : participant.lacks(memory)
             }
             guard isRemembered else {
                 retire(node, because: "nobody remembers what it has lost")
@@ -54,6 +51,9 @@ extension World {
             trace.note(queue.now, me.index, "has lost what others remember")
             wire.witness.observes(me)
             holdFaults(for: 12 * scenario.timing.suspicionNanoseconds)
+        } else if participant.isForgetful {
+            situations.forgetful += 1
+            wire.witness.observes(me)
         } else {
             wire.witness.started(me, promise: participant.promise, answer: participant.promiseAnswer())
         }

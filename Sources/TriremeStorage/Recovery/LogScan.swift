@@ -143,7 +143,7 @@ struct LogScan: ~Copyable {
         summary.loss =
             "log: damaged, not torn: segment file \(geometry.file(place)), byte \(geometry.place(place)) (stream offset "
             + "\(place)): \(what), but everything before stream offset \(vouched) had been durable; a promise or a vote may "
-            + "be lost, so this replica only observes from now on; replace it under a new identity through a "
+            + "be lost, so it only observes from now on; replace this replica under a new identity through a "
             + "configuration change"
     }
 }
