@@ -24,7 +24,8 @@ import TriremeTransport
             digest = BatchDescriptor.chain(digest, checksum: checksum, payloadBytes: UInt32(bytes.count))
         }
         return BatchDescriptor(
-            lane: ReplicaID(1), generation: EngineAloneTests.generation, sequence: k, payloadBytes: UInt32(payloadBytes),
+            lane: ReplicaID(1), generation: EngineAloneTests.generation, sequence: k,
+            payloadBytes: UInt32(payloadBytes),
             payloadChecksum: checksum, count: 1, stride: UInt32(payloadBytes), digest: digest)
     }
     private static func entry(_ k: UInt64) -> Entry {
@@ -212,7 +213,8 @@ import TriremeTransport
         bench.turns(2)
         rot(disk, 2)
         bench.arrive(.repair) {
-            BatchRequest(lane: ReplicaID(1), generation: EngineAloneTests.generation, first: 1, last: 4).encode(into: &$0)
+            BatchRequest(lane: ReplicaID(1), generation: EngineAloneTests.generation, first: 1, last: 4).encode(
+                into: &$0)
         }
         bench.turns()
         #expect(bench.script.sentBatches.map(\.sequence).sorted() == [1, 3, 4])
@@ -220,10 +222,35 @@ import TriremeTransport
         bench.arrive(2)
         bench.script.sentBatches = []
         bench.arrive(.repair) {
-            BatchRequest(lane: ReplicaID(1), generation: EngineAloneTests.generation, first: 2, last: 2).encode(into: &$0)
+            BatchRequest(lane: ReplicaID(1), generation: EngineAloneTests.generation, first: 2, last: 2).encode(
+                into: &$0)
         }
         bench.turns()
         #expect(bench.script.sentBatches.map(\.sequence) == [2])
+    }
+    /// What was executed here is dispensable once a snapshot covers it: one is taken at once, though nobody gives the batch.
+    @Test func aSnapshotMakesDamageDispensable() throws {
+        let disk = try written()
+        let bench = try Bench(disk, base)
+        bench.decide(4)
+        bench.turns(20)
+        #expect(bench.executedSlot == 1 && bench.counters.snapshots == 0)
+        rot(disk, 2)
+        // Those that were read back to be executed are kept in no buffer.
+        bench.arrive(.repair) {
+            BatchRequest(lane: ReplicaID(1), generation: EngineAloneTests.generation, first: 2, last: 2).encode(
+                into: &$0)
+        }
+        bench.turns(60)
+        #expect(bench.counters.damagedBatches == 1 && bench.counters.mendedBatches == 0)
+        #expect(bench.counters.snapshots == 1 && bench.failure == nil)
+        #expect(bench.status().durable[1] == Self.batch(4).position)
+        _ = bench.asked()
+        bench.turns(50, milliseconds: 20)
+        #expect(bench.asked() == [])
+        let again = try Bench(disk.afterCrash(), base)
+        again.turns(2)
+        #expect(again.status().durable[1] == Self.batch(4).position && again.takeNotice() == nil)
     }
     /// Nobody gives it: it waits, says so once, and does not end.
     @Test func whatNobodyHasIsSaid() throws {
@@ -248,7 +275,9 @@ import TriremeTransport
             let bench = try Bench(disk, base)
             #expect(bench.isForgetful && bench.logIsForgetful)
             #expect(bench.takeNotice() != nil)
-            bench.arrive(.prepare) { Prepare(ballot: Ballot(epoch: 1, round: 9, owner: ReplicaID(1)), from: 1).encode(into: &$0) }
+            bench.arrive(.prepare) {
+                Prepare(ballot: Ballot(epoch: 1, round: 9, owner: ReplicaID(1)), from: 1).encode(into: &$0)
+            }
             bench.propose(1, 4)
             bench.turns(10)
             #expect(!bench.script.sentControl.contains { $0.kind == .promise || $0.kind == .prepare })

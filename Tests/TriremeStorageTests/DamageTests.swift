@@ -90,7 +90,8 @@ struct DamageTests {
                 let (content, refusal) = found(damaged)
                 if let refusal {
                     #expect(isMeant && refusal.code == .damaged && refusal.message.contains("replace"))
-                    #expect(record?.header.kind != .batch || at < record!.at + 512, "a payload of a batch can be repaired")
+                    #expect(
+                        record?.header.kind != .batch || at < record!.at + 512, "a payload of a batch can be repaired")
                     outcomes["said"]! += 1
                 } else if content == whole.content {
                     // Only what means nothing: padding, stale records, the record that vouches for the others.

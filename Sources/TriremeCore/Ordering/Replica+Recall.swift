@@ -129,7 +129,8 @@ extension Replica {
             }
         }
         for lane in 0..<members where recalling.durable[lane] < memory.durable[lane] {
-            return "lane \(lane) to be durable here to \(memory.durable[lane]); its log reaches to \(recalling.durable[lane])"
+            return
+                "lane \(lane) to be durable here to \(memory.durable[lane]); its log reaches to \(recalling.durable[lane])"
         }
         return nil
     }

@@ -11,7 +11,8 @@ struct CountersPublisher {
         [
             "commitIndex", "executedSlot", "executedCommands", "executedBatches", "ownCommands", "ownBatches",
             "ownPayloadBytes", "ownBatchesInFlight", "stateHash", "isSequencer", "ballotRound", "ballotOwner",
-            "isForgetful", "isProven", "damagedBatches", "mendedBatches", "isStranded", "snapshotSlot", "snapshots", "elections", "turns", "waits", "enterCalls",
+            "isForgetful", "isProven", "damagedBatches", "mendedBatches", "isStranded", "snapshotSlot", "snapshots",
+            "elections", "turns", "waits", "enterCalls",
             "submissions", "statusesSent", "proposalsSent", "repairsAsked", "repairsSent", "repairedBytes",
             "duplicates",
             "earlyBatches", "refusedBatches", "wrongDigests", "readBacks", "logAppendedIndex", "logDurableIndex",

@@ -68,7 +68,8 @@ package final class Witness {
         let echoes = status.map { status in (0..<members).contains { status.echoes[$0] != .none } } ?? false
         referee.demand(
             kind != .promise && kind != .prepare && status?.votes.isEmpty != false && !echoes,
-            "replica \(from) has forgotten what it said, and \(status == nil ? "takes part in a ballot" : "votes or echoes")")
+            "replica \(from) has forgotten what it said, and \(status == nil ? "takes part in a ballot" : "votes or echoes")"
+        )
     }
     /// Whether `replica` told something durable that is not in what it starts with now.
     package func hasTold(

@@ -32,7 +32,8 @@ package final class EngineParticipant: Participant {
         var disk = SimulatedDisk(birth.image)
         if birth.scenario.isVolatile {
             return Log(
-                volatile: disk, identity: identity, generation: Generation(epoch: 1, counter: UInt32(birth.incarnation)),
+                volatile: disk, identity: identity,
+                generation: Generation(epoch: 1, counter: UInt32(birth.incarnation)),
                 members: birth.scenario.members, geometry: geometry, options: birth.scenario.logOptions)
         }
         if birth.isFounding {
