@@ -45,7 +45,10 @@ import TriremeTransport
         init(_ disk: ScriptedDisk, _ base: EngineAloneTests, remembered: (inout Memory) -> Void = { _ in }) throws {
             self.disk = disk
             self.base = base
-            engine = try base.start(disk, script, base.pool(base.settings()), remembered: remembered)
+            // Snapshots come when they are asked for.
+            var settings = try base.settings()
+            settings.snapshotBytes = 1 << 20
+            engine = try base.start(disk, script, base.pool(settings), settings, remembered: remembered)
         }
         func turns(_ count: Int = 4, milliseconds: UInt64 = 1) {
             for _ in 0..<count {

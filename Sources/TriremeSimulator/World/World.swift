@@ -209,6 +209,9 @@ package final class World {
             node.promise = participant.promise
             trace.note(queue.now, node.replica.index, "promises \(node.promise)")
         }
+        if participant.isForgetful, !isFrail(node) {
+            referee.report("replica \(node.replica) takes itself for forgetful, and its disk has kept everything")
+        }
         if participant.isStranded != node.wasStranded {
             node.wasStranded = participant.isStranded
             if node.wasStranded { situations.stranded += 1 }
