@@ -313,4 +313,17 @@ import TriremeTransport
         #expect(again.isForgetful && again.generation == Generation(epoch: 1, counter: 51))
         #expect(again.script.sentControl.contains { $0.kind == .status })
     }
+    /// ◆ The same where it was an observer before and its number was used by the very start before (seeds 1496, 2656).
+    @Test func anObserversOldCopyEndsToo() throws {
+        let disk = try written()
+        let first = try Bench(disk, base) { $0.promise = Ballot(epoch: 1, round: 8, owner: ReplicaID(2)) }
+        first.turns(10)
+        #expect(first.logIsForgetful)
+        let second = try Bench(disk, base) { $0.generation = $0.asked }
+        second.turns(10)
+        #expect(second.failure?.contains("old copy") == true)
+        let third = try Bench(disk, base)
+        third.turns(2)
+        #expect(third.failure == nil && second.generation < third.generation)
+    }
 }

@@ -125,6 +125,11 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
         guard let exposure = core.exposure, exposure != handledExposure else { return }
         handledExposure = exposure
         note(exposure.sentence)
+        if let used = exposure.usedGeneration, log.isForgetful, used <= log.generation {
+            // The superblock says all of it already.
+            failure = EngineFailure(exposure.sentence)
+            return
+        }
         log.becomeForgetful(above: exposure.usedGeneration ?? .zero)
     }
     /// The superblock says it. A start whose number was used before ends; the next one has a new number, and observes.
