@@ -137,7 +137,8 @@ extension Replica {
 
     /// Something that was reported is lost: from now on it only observes.
     private mutating func expose(used: Generation? = nil, _ sentence: String) {
-        guard exposure == nil || (used != nil && usedGeneration == nil) else { return }
+        // Who observes already learns nothing by it, unless its number was used.
+        guard used == nil ? !isForgetful : usedGeneration == nil else { return }
         exposure = Exposure(sentence: sentence, usedGeneration: used)
         isForgetful = true
         if role != .follower {
