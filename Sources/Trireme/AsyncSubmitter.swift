@@ -83,7 +83,8 @@ final class AsyncSubmitter: @unchecked Sendable {
             for tag in lost {
                 let unknown = TriremeError(
                     .outcomeUnknown,
-                    "the replica fell behind and took over another one's state: the command may have been executed or not")
+                    "the replica fell behind and took over another one's state: the command may have been executed or not"
+                )
                 if let answer = state.waiting.removeValue(forKey: tag) { done.append((answer, .failure(unknown))) }
             }
             if held.client.isStopped {

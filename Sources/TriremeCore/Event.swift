@@ -22,6 +22,9 @@ package enum DatagramKind: UInt8, Sendable, CaseIterable {
     case snapshotRequest = 25
     case snapshotOffer = 26
     case snapshotPull = 27
+    /// A start asks what others remember of it, and their answer.
+    case recall = 30
+    case memory = 31
 }
 
 package enum Event {

@@ -104,6 +104,7 @@ extension Replica {
         self.generation = generation
         currentBallot = promise
         _ = lanes.advanceDurable(0)
+        beginRecall()
         // Above the slots of the last ballot there may be votes of earlier ones: they are reported to no run any more.
         nextVote = max(nextVote, snapshotSlot + 1)
         runFirst = nextVote

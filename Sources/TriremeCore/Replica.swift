@@ -9,6 +9,10 @@ struct Peer {
     var heardAt: UInt64 = 0
     /// When it last echoed a status that this replica sent since it began to suspect, if it did.
     var echoedSuspicionAt: UInt64?
+    /// What it reported as durable in generations before that of its last status, and the highest generation that it asked as
+    /// (PROTOCOL §9): a later start that has less is forgetful.
+    var memory = Memory()
+    var startedAs = Generation.zero
 }
 
 /// A vote of this replica.
@@ -77,6 +81,11 @@ package struct Replica: ~Copyable {
     var waitingSlot: UInt64 = 0
     /// A forgetful replica promises, votes, vows and echoes nothing (PROTOCOL §9 ◆).
     package internal(set) var isForgetful: Bool
+    /// Whether enough of the others have said that they remember nothing which is lost here, so that this start may speak
+    /// (Ordering/Replica+Recall.swift).
+    package internal(set) var isProven = false
+    var recalling = Recalling()
+    package internal(set) var exposure: Exposure?
 
     // Learner (Ordering/Replica+Learner.swift).
     package internal(set) var commitIndex: UInt64 = 0
@@ -188,6 +197,7 @@ package struct Replica: ~Copyable {
     package mutating func endTurn(into effects: inout Effects) {
         propose(into: &effects)
         vote(into: &effects)
+        if lanes.hasLost { advanceRun() }
         decide()
         noteDecided(into: &effects)
         ask(into: &effects)
@@ -216,6 +226,9 @@ package struct Replica: ~Copyable {
         case .entries: receivedEntries(body)
         case .handOver:
             if let handOver = HandOver.decode(body, members: members) { received(handOver, into: &effects) }
+        case .recall:
+            if let recall = Recall.decode(body) { received(recall, from: from, into: &effects) }
+        case .memory: receivedMemory(body, from: from)
         case .batch, .fragment, .probe, .probeReply, .rateAdvice, .repair, .snapshotRequest, .snapshotOffer,
             .snapshotPull:
             break
@@ -227,17 +240,7 @@ package struct Replica: ~Copyable {
         guard index > durable else { return }
         durable = index
         if lanes.advanceDurable(index) { statusDue(in: timing.coalesceNanoseconds) }
-        while runDurable + 1 < nextVote {
-            let vote = votes[runDurable + 1]
-            if vote.slot == runDurable + 1 {
-                guard vote.index <= index else { break }
-                statusDue(in: 0)
-            } else {
-                // The disk stood still for a whole window: a later slot has this cell, the run starts anew above it.
-                runFirst = runDurable + 2
-            }
-            runDurable += 1
-        }
+        advanceRun()
     }
 
     private mutating func tookSnapshot(slot: UInt64, cut: Cut, into effects: inout Effects) {

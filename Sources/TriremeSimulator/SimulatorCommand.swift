@@ -26,8 +26,10 @@ package struct SimulationSummary: Sendable {
             "elections \(s.elections), crashes \(s.crashes) (of all \(s.crashesOfAll), while starting \(s.refusedStarts)), "
                 + "torn writes \(s.tornWrites), partitions \(s.partitions)",
             "repairs \(s.repairs), catch-ups \(s.catchUps), snapshots \(s.snapshots), restored \(s.restores), "
-                + "stranded \(s.stranded), fetched \(s.installs), "
+                + "stranded \(s.stranded), ended so \(s.hopeless), fetched \(s.installs), "
                 + "lost \(s.lostSnapshots)",
+            "bad disks: rot \(s.rots), stray writes \(s.strayWrites), forgotten \(s.forgotten); damaged batches \(s.damagedBatches), "
+                + "mended \(s.mendedBatches); forgetful starts \(s.forgetful), exposed by others \(s.exposures), given up \(s.retired)",
         ]
     }
 }
@@ -44,6 +46,7 @@ extension Situations {
         restores += other.restores
         catchUps += other.catchUps
         stranded += other.stranded
+        hopeless += other.hopeless
         installs += other.installs
         lostSnapshots += other.lostSnapshots
         partitions += other.partitions
@@ -51,6 +54,14 @@ extension Situations {
         executed += other.executed
         acknowledged += other.acknowledged
         slots += other.slots
+        rots += other.rots
+        strayWrites += other.strayWrites
+        forgotten += other.forgotten
+        forgetful += other.forgetful
+        exposures += other.exposures
+        retired += other.retired
+        damagedBatches += other.damagedBatches
+        mendedBatches += other.mendedBatches
     }
 }
 

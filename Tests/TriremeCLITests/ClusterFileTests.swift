@@ -43,7 +43,8 @@ import TriremeService
             Self.file(
                 "\"group\": {\"address\": \"239.1.2.3\", \"port\": 9000}", "\"quorums\": [2, 2, 3]",
                 "\"durability\": \"memory\"", "\"log\": {\"segmentMebibytes\": 8, \"segments\": 32}",
-                "\"batchBytes\": 16384", "\"windowBatches\": 4", "\"sealAfterMicroseconds\": 100", "\"catchUpPercent\": 25",
+                "\"batchBytes\": 16384", "\"windowBatches\": 4", "\"sealAfterMicroseconds\": 100",
+                "\"catchUpPercent\": 25",
                 "\"allowSingleCopy\": true"))
         #expect(configuration.group == .init(address: "239.1.2.3", port: 9_000))
         #expect(configuration.quorums == .init(phase1: 2, classic: 2, fast: 3))

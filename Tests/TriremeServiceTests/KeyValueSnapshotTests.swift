@@ -91,7 +91,9 @@ import TriremeService
             #expect(store.snapshotBacklogBytes == 0)
             guard round % 100 == 99 || round == 257 || round == 258 else { continue }
             let digest = store.digest
-            let bytes = try pieces(&store) { store, piece in _ = store.run(encode(.set, ["key:\(piece % 40)", "later"])) }
+            let bytes = try pieces(&store) { store, piece in
+                _ = store.run(encode(.set, ["key:\(piece % 40)", "later"]))
+            }
             #expect(try restored(bytes, pieceBytes: 333).digest == digest)
         }
     }

@@ -254,6 +254,23 @@ import TriremeSimulator
         witness.started(witnessed, promise: Self.lower, answer: [answer(Self.lower, commitIndex: 3, votes: [5])])
         #expect(finding == "replica 2 reported a vote for slot 4 in ballot 1.0, and knows of none any more")
     }
+    /// Whoever has forgotten what it said may follow, and no more.
+    @Test(arguments: [DatagramKind.promise, .prepare, .status]) func anObserverThatActs(kind: DatagramKind) {
+        let witness = Witness(referee: referee, members: 3)
+        vote(witness, counter: 1, through: 5)
+        #expect(witness.hasTold(witnessed, more: .none, [], { _ in .empty }))
+        #expect(
+            !witness.hasTold(witnessed, more: .none, [answer(Self.lower, commitIndex: 4, votes: [5])], { _ in .empty }))
+        witness.observes(witnessed)
+        say(witness) { $0.number.counter = 2 }
+        #expect(finding == "none")
+        switch kind {
+        case .promise: answer(Self.higher, votes: []).withUnsafeBytes { witness.sent(.promise, $0, from: witnessed) }
+        case .prepare: [UInt8](repeating: 0, count: 18).withUnsafeBytes { witness.sent(.prepare, $0, from: witnessed) }
+        default: vote(witness, counter: 3, through: 6)
+        }
+        #expect(finding.contains("replica 2 has forgotten what it said, and"))
+    }
     @Test func aVoteBelowAPromiseThatWasGiven() {
         let witness = Witness(referee: referee, members: 3)
         answer(Self.higher, votes: [4, 5]).withUnsafeBytes { witness.sent(.promise, $0, from: witnessed) }

@@ -42,7 +42,9 @@ struct FetchedSnapshotTests {
         return log.takeSnapshotBlock(contentBytes: contentBytes)
     }
 
-    @Test("◆ it is the named one only when it is whole; until then, and after a crash, the former is", arguments: [false, true])
+    @Test(
+        "◆ it is the named one only when it is whole; until then, and after a crash, the former is",
+        arguments: [false, true])
     func takenOver(crashes: Bool) throws {
         let donor = try disk(slot: 20, owner)
         let source = try open(ScriptedDisk(copyOf: donor), options: options()).currentSnapshot!

@@ -126,7 +126,8 @@ struct RingDeviceTests {
                     }
                 }
                 if log.freeBytes < 2 << 20, !log.isWritingSnapshot, log.snapshotDescription?.slot != sequence {
-                    feed = log.writeSnapshot(slot: sequence, UnsafeRawBufferPointer(rebasing: state[..<(state.count - 5)]))
+                    feed = log.writeSnapshot(
+                        slot: sequence, UnsafeRawBufferPointer(rebasing: state[..<(state.count - 5)]))
                 }
                 feed?.feed(&log)
             }

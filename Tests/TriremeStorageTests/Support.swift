@@ -198,7 +198,10 @@ func found(
     do {
         let log = try open(ScriptedDisk(copyOf: disk), recovered, geometry: geometry, identity: identity)
         _ = log.generation
-        return (recovered.content, recovered.wrongPayloads == 0 ? nil : StorageError(.damaged, "wrong payload"))
+        if recovered.wrongPayloads > 0 { return (recovered.content, StorageError(.damaged, "wrong payload")) }
+        // What may have cost a promise or a vote is no refusal: the log says so, and for ever.
+        guard let loss = log.recovery.loss else { return (recovered.content, nil) }
+        return (recovered.content, log.isForgetful ? StorageError(.damaged, loss) : StorageError(.io, "not forgetful"))
     } catch {
         return (recovered.content, error)
     }

@@ -44,7 +44,9 @@ private final class StateMachineBox<Machine: StateMachine & ~Copyable>: AnyState
     override func endSnapshot() { machine.endSnapshot() }
     override var snapshotBacklogBytes: Int { machine.snapshotBacklogBytes }
     override func beginRestore() throws { try machine.beginRestore() }
-    override func continueRestore(from reader: inout SnapshotReader) throws { try machine.continueRestore(from: &reader) }
+    override func continueRestore(from reader: inout SnapshotReader) throws {
+        try machine.continueRestore(from: &reader)
+    }
     override func endRestore() throws { try machine.endRestore() }
     override var digest: UInt64 { machine.digest }
 }

@@ -44,7 +44,9 @@ struct TimedMachine<Machine: StateMachine & ~Copyable>: StateMachine, ~Copyable 
     mutating func endSnapshot() { machine.endSnapshot() }
     var snapshotBacklogBytes: Int { machine.snapshotBacklogBytes }
     mutating func beginRestore() throws { try machine.beginRestore() }
-    mutating func continueRestore(from reader: inout SnapshotReader) throws { try machine.continueRestore(from: &reader) }
+    mutating func continueRestore(from reader: inout SnapshotReader) throws {
+        try machine.continueRestore(from: &reader)
+    }
     mutating func endRestore() throws { try machine.endRestore() }
 }
 

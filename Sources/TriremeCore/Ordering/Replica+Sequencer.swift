@@ -83,7 +83,7 @@ extension Replica {
     /// How far the next cut goes in a lane: to what this replica holds, at most `optimism` batches beyond what a `Q2` was
     /// heard to have received. What is held of the present generation goes before a later one opens.
     private func reach(_ lane: ReplicaID, above from: Position) -> Position {
-        if !from.isEmpty, let held = lanes.track(lane, from.generation), held.appended > from.sequence {
+        if !from.isEmpty, let held = lanes.track(lane, from.generation), held.held > from.sequence {
             return bounded(lane, held, above: from.sequence) ?? from
         }
         guard let generation = lanes.generationHeld(lane, above: from.generation),
@@ -100,7 +100,7 @@ extension Replica {
             // does not grow any more: there is nothing to run ahead of.
             let value =
                 member == me.index || received.generation > held.generation
-                ? held.appended : received.generation == held.generation ? received.sequence : 0
+                ? held.held : received.generation == held.generation ? received.sequence : 0
             // Insertion sort, highest first: at most fifteen values.
             var i = member
             while i > 0, counts[i - 1] < value {
@@ -112,10 +112,10 @@ extension Replica {
         // What is decided lies on a `Q2`, whatever the members at hand report.
         let decided = committed[lane.index]
         let reached = min(
-            held.appended,
+            held.held,
             max(counts[configuration.quorums.classic - 1], decided.generation == held.generation ? decided.sequence : 0)
         )
-        let sequence = reached + min(held.appended - reached, sequencing.optimism)
+        let sequence = reached + min(held.held - reached, sequencing.optimism)
         return sequence > from ? lanes.position(lane, held.generation, sequence) : nil
     }
 

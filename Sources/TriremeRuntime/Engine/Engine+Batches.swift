@@ -43,7 +43,7 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
     }
 
     package var maySeal: Bool {
-        !core.isForgetful && !network.isBackedUp && windowIsOpen && log.canAppend(settings.batchBytes) && laneIsOpen
+        core.isProven && !network.isBackedUp && windowIsOpen && log.canAppend(settings.batchBytes) && laneIsOpen
     }
 
     /// Whether the lane takes one more own batch: after many restarts older generations are decided first
@@ -100,6 +100,7 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
 
     /// A verified batch arrived, its buffer belongs to the engine.
     mutating func receive(_ batch: BatchDescriptor, buffer: UInt32, frame: UnsafeMutableRawPointer) {
+        if damage.count > 0, takeRepair(batch, buffer: buffer) { return }
         let mine = batch.lane == settings.core.me && batch.generation == settings.generation
         let verdict =
             mine

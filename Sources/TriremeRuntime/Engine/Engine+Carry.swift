@@ -62,7 +62,7 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
             if let buffer = cell.pointee.buffer {
                 carry(cell.pointee.batch, from: buffer)
                 snapshots.hasMoreToCarry = true
-            } else if !reads.isReading(offset: cell.pointee.offset, toCarry: true),
+            } else if !cell.pointee.isDamaged, !reads.isReading(offset: cell.pointee.offset, toCarry: true),
                 pool.freeCount(.reserve) > EngineSettings.reserveBuffers / 2
             {
                 startRead(cell.pointee, for: .carry)

@@ -72,6 +72,8 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
             return false
         }
         guard let buffer = cell.pointee.buffer else {
+            // Only others have it, if anybody has.
+            if cell.pointee.isDamaged { core.considerStranded(slot: cursor.slot) }
             readAhead()
             return false
         }
@@ -116,7 +118,9 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
         }
         pool.hold(buffer, .repair)
         drop(buffer, .execution)
-        if let oldest = retained.push(buffer, kind, holding: cell.pointee.batch) { letGo(oldest) }
+        if let oldest = retained.push(buffer, kind, holding: cell.pointee.batch, of: cursor.slot) {
+            letGo(oldest)
+        }
     }
 
     /// Reads the batches that come next back from the log: after a restart, and for a replica that catches up.
@@ -131,7 +135,8 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
 
     /// Whether the log gives a batch back: its write is over, and its segment is not given up.
     func isReadable(_ stored: StoredBatch) -> Bool {
-        log.device.isDurable && stored.offset < log.durableOffset && stored.offset >= log.oldestNeeded
+        log.device.isDurable && !stored.isDamaged && stored.offset < log.durableOffset
+            && stored.offset >= log.oldestNeeded
     }
 
     mutating func startRead(_ stored: StoredBatch, for purpose: PendingRead.Purpose) {
@@ -152,11 +157,16 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
             drop(buffer, .filling)
             return
         }
-        guard ok, log.verify(pool.frame(buffer), offset: read.offset) == read.batch else {
+        guard ok else {
             failure = EngineFailure(
                 "the log record of lane \(read.batch.lane), generation \(read.batch.generation), sequence "
-                    + "\(read.batch.sequence) at stream offset \(read.offset) can no longer be read back whole; the disk is "
-                    + "losing data: replace it and this replica")
+                    + "\(read.batch.sequence) at stream offset \(read.offset) can no longer be read; the disk is failing: "
+                    + "replace it and this replica")
+            return
+        }
+        guard log.verify(pool.frame(buffer), offset: read.offset) == read.batch else {
+            foundDamaged(read)
+            drop(buffer, .filling)
             return
         }
         switch read.purpose {

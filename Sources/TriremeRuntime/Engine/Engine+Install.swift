@@ -62,7 +62,9 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
         guard !fetch.isReading else { return }
         let blocks = fetch.file.blocks
         guard fetch.isLoaded else {
-            guard fetch.restored < blocks else { return feed(UnsafeRawBufferPointer(start: nil, count: 0), isLast: true) }
+            guard fetch.restored < blocks else {
+                return feed(UnsafeRawBufferPointer(start: nil, count: 0), isLast: true)
+            }
             fetch.isReading = true
             log.readSnapshotBlock(fetch.restored, of: fetch.file, into: fetch.memory, token: Self.fetchToken)
             return

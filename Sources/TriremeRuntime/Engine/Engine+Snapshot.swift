@@ -66,7 +66,7 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
         takeSnapshot()
     }
     private var isSnapshotDue: Bool {
-        if logRunsShort { return true }
+        if logRunsShort || damage.wantsSnapshot { return true }
         // The next one takes the place of the former: while somebody fetches that, it waits as long as it may.
         let isServing = isServingFormer
         let eighths: UInt64 = isServing ? 6 : 4
@@ -165,7 +165,9 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
             let pauses: UInt64 = free > log.usableBytes / 2 ? 3 : free > log.usableBytes / 4 ? 1 : 0
             snapshots.resumeAt = now + took * pauses
         }
-        if blocks.taken > snapshots.blocks.taken || blocks.durable > snapshots.blocks.durable { snapshots.blockSince = now }
+        if blocks.taken > snapshots.blocks.taken || blocks.durable > snapshots.blocks.durable {
+            snapshots.blockSince = now
+        }
         snapshots.blocks = blocks
     }
 

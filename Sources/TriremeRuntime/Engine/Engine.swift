@@ -47,6 +47,14 @@ package struct Engine<Device: StorageDevice & ~Copyable, Wire: Network & ~Copyab
     var asks: InlineArray<16, BatchAsk> = InlineArray(repeating: BatchAsk())
     var reads: PendingReads
 
+    // Damage (Engine+Damage.swift).
+    var damage: Damage
+    /// The snapshot that the damage was last held against.
+    var damageSnapshot: UInt64 = 0
+    var handledExposure: Exposure?
+    var notices: [String] = []
+    package internal(set) var hasNotice = false
+
     /// When the log is vouched for, if it stays idle.
     private var vouchDueAt: UInt64?
 
@@ -76,6 +84,7 @@ package struct Engine<Device: StorageDevice & ~Copyable, Wire: Network & ~Copyab
         store = recovered.store
         slotOffsets = recovered.slotOffsets
         snapshots = recovered.snapshots
+        damage = recovered.damage
         early = EarlyBatches(members: settings.core.members)
         retained = Retained(own: settings.retainedOwn, received: settings.retainedReceived)
         reads = PendingReads()
@@ -85,6 +94,7 @@ package struct Engine<Device: StorageDevice & ~Copyable, Wire: Network & ~Copyab
     /// Opens for business: from here on things are sent. Everything recovered must be durable.
     package mutating func start() {
         core.finishRecovery(generation: settings.generation)
+        tellStart()
         countedSlots = core.commitIndex
         if core.snapshotSlot > 0 {
             let boundary = boundary(of: core.snapshotSlot, cut: core.snapshotCut, from: log.endOffset)
@@ -132,6 +142,8 @@ package struct Engine<Device: StorageDevice & ~Copyable, Wire: Network & ~Copyab
         catchUp()
         serveSnapshot()
         askForBatches()
+        mend()
+        takeExposure()
         sendStatus()
         vouch()
         stages.end(.order, work: 0)
@@ -195,6 +207,7 @@ package struct Engine<Device: StorageDevice & ~Copyable, Wire: Network & ~Copyab
         }
         if let vouchDueAt { due = min(due, max(vouchDueAt, now + settings.vouchAfterNanoseconds / 16)) }
         for lane in 0..<settings.core.members { due = min(due, asks[lane].dueAt ?? .max) }
+        if damage.count > 0 { due = min(due, max(damage.dueAt, now + settings.core.timing.retryNanoseconds / 2)) }
         return min(due, snapshotDue)
     }
 
@@ -254,6 +267,12 @@ package struct Engine<Device: StorageDevice & ~Copyable, Wire: Network & ~Copyab
         case .handOver(let handOver):
             handOver.encode(into: &writer)
             kind = .handOver
+        case .recall(let recall):
+            recall.encode(into: &writer)
+            kind = .recall
+        case .memory(let member, let asked):
+            core.encodeMemory(of: member, asked: asked, into: &writer)
+            kind = .memory
         }
         transmit(kind, writer.bytes, to: destination)
     }
@@ -261,6 +280,8 @@ package struct Engine<Device: StorageDevice & ~Copyable, Wire: Network & ~Copyab
     private mutating func send(_ binding: BindingMessage, to destination: Destination) {
         switch binding {
         case .prepare(let prepare):
+            // It may have become forgetful while its promise was on the way to the disk (PROTOCOL §9 ◆).
+            guard !core.isForgetful else { return }
             var writer = WireWriter(message)
             prepare.encode(into: &writer)
             counters.elections += 1
@@ -324,7 +345,8 @@ package struct Engine<Device: StorageDevice & ~Copyable, Wire: Network & ~Copyab
         case .read(let buffer, let ok): readBack(buffer, ok: ok)
         case .snapshotDurable(let slot): snapshotBecameDurable(slot)
         case .snapshotRead(let token, let ok): snapshotBlockRead(token, ok: ok)
-        case .released, .forgetfulDurable: break
+        case .forgetfulDurable: forgetfulBecameDurable()
+        case .released: break
         case .failed(let error): failure = EngineFailure(error.message)
         }
     }
@@ -357,6 +379,8 @@ package struct Engine<Device: StorageDevice & ~Copyable, Wire: Network & ~Copyab
         {
             cell.pointee.buffer = nil
         }
+        // Without a disk that was the only copy here: whoever lacks it learns that it is not to be had from this replica.
+        if !log.device.isDurable { core.released(below: item.slot + 1) }
         drop(item.buffer, .repair)
     }
     mutating func provide(_ buffer: UInt32) { network.provide(buffer: buffer, at: pool.frame(buffer)) }

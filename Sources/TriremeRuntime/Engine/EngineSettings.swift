@@ -94,6 +94,9 @@ package struct EngineCounters: Sendable {
     package var carriedSegments: UInt64 = 0
     package var carriedBatches: UInt64 = 0
     package var elections: UInt64 = 0
+    /// Batches whose record was found damaged, at the start or later, and those of them that are durable again.
+    package var damagedBatches: UInt64 = 0
+    package var mendedBatches: UInt64 = 0
     package init() {}
 }
 

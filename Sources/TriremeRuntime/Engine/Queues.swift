@@ -6,6 +6,8 @@ struct Retained: ~Copyable {
     struct Item {
         var buffer: UInt32
         var batch: BatchDescriptor
+        /// It was executed in.
+        var slot: UInt64
     }
     private let base: UnsafeMutablePointer<Item>
     private let capacities: InlineArray<2, Int>
@@ -19,9 +21,11 @@ struct Retained: ~Copyable {
     deinit { base.deallocate() }
 
     /// Adds a buffer; returns the one that must go for it.
-    mutating func push(_ buffer: UInt32, _ kind: BufferClass, holding batch: BatchDescriptor) -> Item? {
+    mutating func push(
+        _ buffer: UInt32, _ kind: BufferClass, holding batch: BatchDescriptor, of slot: UInt64
+    ) -> Item? {
         let k = kind == .own ? 0 : 1
-        let item = Item(buffer: buffer, batch: batch)
+        let item = Item(buffer: buffer, batch: batch, slot: slot)
         guard capacities[k] > 0 else { return item }
         let start = k == 0 ? 0 : capacities[0]
         if counts[k] < capacities[k] {

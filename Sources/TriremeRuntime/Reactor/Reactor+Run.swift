@@ -182,7 +182,8 @@ extension Reactor {
     ) throws(RuntimeError) {
         do throws(StorageError) {
             guard let damage = try recovered.restoreSnapshot(of: &log, into: application) else { return }
-            options.warn("\(damage.message). First it is fetched from another replica: until then this one votes for nothing")
+            options.warn(
+                "\(damage.message). First it is fetched from another replica: until then this one votes for nothing")
         } catch {
             throw RuntimeError(error.message)
         }
@@ -216,6 +217,7 @@ extension Reactor {
             let due = min(
                 engine.turn(now: now, wallClock: trm_realtime_nanoseconds() / 1_000), engine.network.deadline)
             if let failure = engine.failure { throw RuntimeError(failure.description) }
+            if engine.hasNotice, let notice = engine.takeNotice() { options.warn(notice) }
             pages.publish(engine: engine, ring: ring, application: neighbours.application, now: now)
             engine.stages.note(submissions: trm_ring_pending(ring))
             engine.stages.end(.tick, work: 0)

@@ -23,10 +23,14 @@ package final class Witness {
         var newVotes: [(slot: UInt64, cut: Cut)] = []
         /// Its last whole answer: the ballot, the first slot that it speaks of, and the votes in it.
         var closed: (ballot: Ballot, first: UInt64, votes: [UInt64: Ballot]) = (.none, 1, [:])
+        /// It has forgotten what it said, and must not act as an acceptor any more (PROTOCOL §9 ◆).
+        var observes = false
     }
     private let referee: Referee
     private let members: Int
     private var told: [Told]
+    /// Their disks may lose batches that they reported.
+    package var frail = MemberSet()
     private var proposals: [Proposal: Entry] = [:]
 
     package init(referee: Referee, members: Int) {
@@ -36,6 +40,7 @@ package final class Witness {
     }
 
     package func sent(_ kind: DatagramKind, _ body: UnsafeRawBufferPointer, from: ReplicaID) {
+        if told[from.index].observes { checkObserver(kind, body, from) }
         switch kind {
         case .status: if let status = Status.decode(body, members: members) { heard(status, from: from) }
         case .propose: if let proposal = Propose.decode(body, members: members) { heard(proposal, from: from) }
@@ -51,6 +56,45 @@ package final class Witness {
         }
     }
 
+    /// What `replica` said is not in what its disk holds: from now on it may only observe.
+    package func observes(_ replica: ReplicaID) {
+        let number = told[replica.index].number
+        told[replica.index] = Told()
+        told[replica.index].number = number
+        told[replica.index].observes = true
+    }
+    private func checkObserver(_ kind: DatagramKind, _ body: UnsafeRawBufferPointer, _ from: ReplicaID) {
+        let status = kind == .status ? Status.decode(body, members: members) : nil
+        let echoes = status.map { status in (0..<members).contains { status.echoes[$0] != .none } } ?? false
+        referee.demand(
+            kind != .promise && kind != .prepare && status?.votes.isEmpty != false && !echoes,
+            "replica \(from) has forgotten what it said, and \(status == nil ? "takes part in a ballot" : "votes or echoes")"
+        )
+    }
+    /// Whether `replica` told something durable that is not in what it starts with now.
+    package func hasTold(
+        _ replica: ReplicaID, more promise: Ballot, _ answer: [[UInt8]], _ reached: (Int) -> Position
+    ) -> Bool {
+        let before = told[replica.index]
+        if promise < before.promise { return true }
+        for lane in 0..<members where reached(lane) < before.durable[lane] {
+            return true
+        }
+        var votes: [UInt64: Ballot] = [:]
+        var known: UInt64 = 1
+        for part in answer {
+            part.withUnsafeBytes { bytes in
+                var reader = WireReader(bytes)
+                guard let header = PromiseHeader.decode(&reader, members: members) else { return }
+                known = header.commitIndex + 1
+                for _ in 0..<header.votes {
+                    guard let vote = ReportedVote.decode(&reader, members: members) else { return }
+                    votes[vote.slot] = vote.ballot
+                }
+            }
+        }
+        return before.votes.contains { slot, ballot in slot >= known && (votes[slot] ?? .none) < ballot }
+    }
     private func promises(_ ballot: Ballot, _ replica: ReplicaID) {
         let before = told[replica.index].promise
         referee.demand(
@@ -111,7 +155,7 @@ package final class Witness {
         }
         for lane in 0..<members {
             referee.demand(
-                before.durable[lane] <= status.durable[lane],
+                before.durable[lane] <= status.durable[lane] || frail.contains(from),
                 "replica \(from) reports lane \(lane) durable to \(status.durable[lane]) after \(before.durable[lane])")
         }
         told[from.index].durable = status.durable

@@ -39,6 +39,7 @@ package final class DiskImage {
         package var bytesWritten = 0
         package var tornWrites = 0
         package var lostWrites = 0
+        package var strayWrites = 0
         package init() {}
     }
     package static let sectorBytes = 512
@@ -55,6 +56,12 @@ package final class DiskImage {
     package private(set) var isStopped = false
     let referee: Referee
     package var trace: Trace?
+    /// A bad disk: what it wrote may be taken back, and the next write may go astray (DiskImage+Damage.swift).
+    var isFrail = false
+    var undo: [Undo] = []
+    var misdirects = false
+    /// No disk at all: `durability: memory`.
+    var isVolatile = false
     var files: [FileContent]
     @exclusivity(unchecked) var operations: [Operation] = []
     @exclusivity(unchecked) private var freeOperations: [UInt32] = []
@@ -163,7 +170,16 @@ package final class DiskImage {
                     "memory was touched while it was being written to \(operation.offset) of file \(operation.file)")
                 at += piece.count
             }
-            store(operation, 0..<operation.length)
+            if misdirects {
+                misdirects = false
+                counts.strayWrites += 1
+                var stray = operation
+                (stray.file, stray.offset) = elsewhere(operation)
+                trace?.note(queue.now, replica.index, "that write goes to \(stray.offset) of file \(stray.file)")
+                store(stray, 0..<operation.length)
+            } else {
+                store(operation, 0..<operation.length)
+            }
             operation.copy!.deallocate()
         } else {
             counts.reads += 1
@@ -177,6 +193,10 @@ package final class DiskImage {
             "\(operation.isWrite ? "written" : "read") \(result) bytes at \(operation.offset) of file \(operation.file)"
         )
         return true
+    }
+    /// Without a disk everything is done at once, and nothing can be read back.
+    func completeAtOnce(_ token: UInt64, _ result: Int) {
+        completions.append(StorageCompletion(token: token, result: result))
     }
     func nextCompletion() -> StorageCompletion? {
         guard taken < completions.count else { return nil }
@@ -195,6 +215,7 @@ package final class DiskImage {
     func store(_ operation: Operation, _ range: Range<Int>) {
         settle(operation.file, operation.offset + range.lowerBound..<operation.offset + range.upperBound)
         files[operation.file].grow(to: operation.offset + range.upperBound)
+        remember(operation.file, operation.offset + range.lowerBound..<operation.offset + range.upperBound)
         files[operation.file].bytes.withUnsafeMutableBytes {
             ($0.baseAddress! + operation.offset + range.lowerBound).copyMemory(
                 from: operation.copy! + range.lowerBound, byteCount: range.count)

@@ -11,7 +11,8 @@ package final class EngineParticipant: Participant {
     package static let maker: ParticipantFactoryMaker = { { try EngineParticipant($0) } }
 
     package init(_ birth: Birth) throws {
-        var settings = birth.scenario.engineSettings(birth.replica, seed: birth.seed)
+        var settings = birth.scenario.engineSettings(
+            birth.replica, seed: birth.seed, isForgetful: birth.scenario.isVolatile && !birth.isFounding)
         var recovered = RecoveredState(settings)
         var log = try Self.openLog(birth, into: &recovered)
         settings.generation = log.generation
@@ -29,6 +30,12 @@ package final class EngineParticipant: Participant {
         let identity = LogIdentity(clusterLow: 0x5349_4D55, clusterHigh: birth.scenario.seed, replica: birth.replica)
         let geometry = birth.scenario.geometry
         var disk = SimulatedDisk(birth.image)
+        if birth.scenario.isVolatile {
+            return Log(
+                volatile: disk, identity: identity,
+                generation: Generation(epoch: 1, counter: UInt32(birth.incarnation)),
+                members: birth.scenario.members, geometry: geometry, options: birth.scenario.logOptions)
+        }
         if birth.isFounding {
             try Log<SimulatedDisk>.format(&disk, identity: identity, geometry: geometry, epoch: 1)
         }
@@ -57,6 +64,22 @@ package final class EngineParticipant: Participant {
         }
     }
     package var promise: Ballot { engine.core.promise }
+    package func reached(_ lane: Int) -> Position { engine.core.reached(lane) }
+    package var damage: (found: Int, mended: Int) {
+        (Int(engine.counters.damagedBatches), Int(engine.counters.mendedBatches))
+    }
+    package var isForgetful: Bool { engine.core.isForgetful }
+    package func memory(of member: ReplicaID, asked: Generation) -> Memory? {
+        var bytes = [UInt8](repeating: 0, count: Limits.controlBodyBytes)
+        return bytes.withUnsafeMutableBytes {
+            var writer = WireWriter($0)
+            engine.core.encodeMemory(of: member, asked: asked, into: &writer)
+            return Memory.decode(writer.bytes, members: engine.settings.core.members)
+        }
+    }
+    package func lacks(_ memory: Memory) -> Bool {
+        engine.core.generation <= memory.generation || engine.core.lost(memory) != nil
+    }
     package func promiseAnswer() -> [[UInt8]] {
         let ballot = engine.core.promise
         guard !ballot.isNone else { return [] }
@@ -73,7 +96,7 @@ package final class EngineParticipant: Participant {
     }
     package func isDurable(_ lane: Int, _ position: Position) -> Bool {
         position <= engine.core.snapshotCut[lane]
-            || (engine.core.lanes.track(ReplicaID(lane), position.generation)?.durable ?? 0) >= position.sequence
+            || (engine.core.lanes.track(ReplicaID(lane), position.generation)?.heldDurably ?? 0) >= position.sequence
     }
     package var oldestEntry: UInt64 { engine.core.oldestEntry }
     package var isStranded: Bool { engine.core.isStranded }
@@ -99,13 +122,13 @@ package final class EngineParticipant: Participant {
 
 extension Scenario {
     /// Small everything, so that what is rare at full size happens in every run.
-    func engineSettings(_ replica: ReplicaID, seed: UInt64) -> EngineSettings {
+    func engineSettings(_ replica: ReplicaID, seed: UInt64, isForgetful: Bool = false) -> EngineSettings {
         var core = CoreConfiguration(quorums: quorums, me: replica, entryHistorySlots: entryHistorySlots)
         core.timing = timing
         var settings = EngineSettings(
             core: core, batchBytes: batchBytes, windowBatches: windowBatches,
             sealAfterNanoseconds: 300_000, retainedBatches: retainedBatches, batchIndexCapacity: batchIndexCapacity,
-            snapshotBytes: geometry.totalBytes / 3, seed: seed)
+            snapshotBytes: geometry.totalBytes / 3, isForgetful: isForgetful, seed: seed)
         settings.catchUpLinkBytesPerSecond = catchUpLinkBytesPerSecond
         return settings
     }

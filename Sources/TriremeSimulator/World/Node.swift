@@ -25,6 +25,8 @@ final class Node {
     var role = ParticipantRole.follower
     var promise = Ballot.none
     var wasStranded = false
+    /// Down for good, for want of a disk.
+    var isRetired = false
     /// Clock: speed in 1,024ths, start, and the error of the wall clock.
     let clockRate: UInt64
     let clockStart: UInt64

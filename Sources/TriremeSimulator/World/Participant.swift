@@ -33,6 +33,15 @@ package protocol Participant: AnyObject {
     func promiseAnswer() -> [[UInt8]]
     /// Whether its disk holds a lane up to a position of that very generation, or its durable snapshot reaches it.
     func isDurable(_ lane: Int, _ position: Position) -> Bool
+    /// Whether it knows that what it promised or voted for may be lost (PROTOCOL §9).
+    var isForgetful: Bool { get }
+    /// What it would answer a member that starts as `asked`; and whether a replica has less than such an answer.
+    func memory(of member: ReplicaID, asked: Generation) -> Memory?
+    func lacks(_ memory: Memory) -> Bool
+    /// How far its log reached in a lane when it was opened, damaged batches included.
+    func reached(_ lane: Int) -> Position
+    /// Batches whose records it found damaged, and how many of them are whole again.
+    var damage: (found: Int, mended: Int) { get }
     /// Where it stands, for whoever looks for the cause of a stand-still.
     var account: String { get }
 }
@@ -40,6 +49,11 @@ extension Participant {
     package var installs: Int { 0 }
     package func isDurable(_ lane: Int, _ position: Position) -> Bool { true }
     package func promiseAnswer() -> [[UInt8]] { [] }
+    package var isForgetful: Bool { false }
+    package func memory(of member: ReplicaID, asked: Generation) -> Memory? { nil }
+    package func lacks(_ memory: Memory) -> Bool { false }
+    package func reached(_ lane: Int) -> Position { .empty }
+    package var damage: (found: Int, mended: Int) { (0, 0) }
     package var account: String { "" }
 }
 

@@ -43,6 +43,11 @@ package struct Scenario: Sendable {
     package var wallClockOffsets: [Int64]
     package var maximumEvents = 5_000_000
     package var members: Int { quorums.members }
+    /// Replicas whose disks are bad, and what these do.
+    package var frail = MemberSet()
+    package var damage: [DamageFault] = []
+    /// `durability: memory`: only the frail ones crash.
+    package var isVolatile = false
 
     /// A calm run of `members`: what tests start from.
     package init(seed: UInt64, quorums: Quorums) {
@@ -74,6 +79,7 @@ package struct Scenario: Sendable {
         s.drawClocks(&random)
         // The others can elect and decide without that one.
         s.losesSnapshot = max(quorums.phase1, quorums.classic) < quorums.members && quorums.classic > 1 && seed % 3 == 0
+        s.drawDamage()
         return s
     }
     private mutating func drawSizes(_ random: inout CoreRandom) {
@@ -116,5 +122,7 @@ package struct Scenario: Sendable {
     package var summary: String {
         "n = \(members), quorums (\(quorums.phase1), \(quorums.classic), \(quorums.fast)), log \(segments) × \(segmentBytes), "
             + "faults [\(faults.map { "\($0)" }.joined(separator: " "))]"
+            + (frail.bits == 0 ? "" : ", frail \(frail) [\(damage.map { "\($0)" }.joined(separator: " "))]")
+            + (isVolatile ? ", in memory" : "")
     }
 }

@@ -6,6 +6,8 @@ extension World {
         guard phase == .faults else { return }
         let next = queue.now + random.tailed(scenario.faultIntervalNanoseconds)
         queue.schedule(WorldEvent(.fault, at: next))
+        guard queue.now >= faultsHeldUntil else { return }
+        damageSomething()
         // Every third time things get better for a while instead.
         if random.below(3) == 0 {
             wire.openAllLinks()
@@ -71,6 +73,11 @@ extension World {
         case .faults: heal()
         case .settling: beginProgress()
         case .progress:
+            guard isHopeful else {
+                situations.hopeless += 1
+                phase = .done
+                return
+            }
             for node in nodes { trace.note(queue.now, node.replica.index, node.participant?.account ?? "is down") }
             referee.report(
                 "no progress: \(scenario.progressBoundNanoseconds / 1_000_000) ms after healing "
@@ -111,7 +118,7 @@ extension World {
     }
     private func beginProgress() {
         phase = .progress
-        for node in nodes {
+        for node in nodes where !isExcused(node) {
             guard let gateway = node.gateway else { continue }
             let range = gateway.offer(scenario.finalCommands, now: node.local(queue.now))
             trace.note(queue.now, node.replica.index, "is offered the last commands \(range)")
@@ -120,16 +127,28 @@ extension World {
         }
         queue.schedule(WorldEvent(.phase, at: queue.now + scenario.progressBoundNanoseconds))
     }
+    /// A replica that was given up owes nothing; nor does one that is stranded where nobody has a disk, and so no snapshot to give.
+    private func isExcused(_ node: Node) -> Bool { node.isRetired || (scenario.isVolatile && node.wasStranded) }
+    /// Whether those that have kept everything can elect and decide: nothing else is asked of them.
+    private var isHopeful: Bool {
+        var able = MemberSet()
+        for node in nodes where !isExcused(node) && node.participant?.isForgetful != true { able.insert(node.replica) }
+        return scenario.quorums.isPhase1(able) && scenario.quorums.isClassic(able)
+    }
     /// Ends the run when everything that was asked for is executed everywhere.
     func checkProgress() {
-        while let (_, range) = finalCommands.last {
+        while let (node, range) = finalCommands.last {
+            guard !isExcused(node) else {
+                finalCommands.removeLast()
+                continue
+            }
             guard book.commands[range.upperBound - 1].isExecuted, range.allSatisfy({ book.commands[$0].isExecuted })
             else {
                 return
             }
             finalCommands.removeLast()
         }
-        for node in nodes {
+        for node in nodes where !isExcused(node) {
             guard let application = node.application, application.count == ledger.items.count else { return }
         }
         if let lost = book.firstLost { referee.report("command \(lost) was acknowledged and is not in the order") }

@@ -3,13 +3,13 @@ import TriremeCore
 
 extension World {
     func scheduleStart(_ node: Node, after: UInt64) {
-        guard !node.isUp, node.startsAt == nil else { return }
+        guard !node.isUp, node.startsAt == nil, !node.isRetired else { return }
         node.startsAt = queue.now + after
         queue.schedule(WorldEvent(.start, at: queue.now + after, replica: node.replica.index))
     }
 
     func start(_ node: Node) {
-        guard !node.isUp, node.startsAt != nil else { return }
+        guard !node.isUp, node.startsAt != nil, !node.isRetired else { return }
         node.startsAt = nil
         node.incarnation += 1
         node.image.start(incarnation: node.incarnation)
@@ -38,8 +38,12 @@ extension World {
             node.participant = participant
             node.image.waitingWritesUntilStop = nil
             trace.note(queue.now, node.replica.index, "starts as generation \(participant.generation)")
-            wire.names.started(node.replica, generation: participant.generation)
-            wire.witness.started(node.replica, promise: participant.promise, answer: participant.promiseAnswer())
+            if isFrail(node) {
+                guard judgeStart(node, participant) else { return }
+            } else {
+                wire.names.started(node.replica, generation: participant.generation)
+                wire.witness.started(node.replica, promise: participant.promise, answer: participant.promiseAnswer())
+            }
             node.commitIndex = 0
             node.executedSlot = 0
             node.role = .follower
@@ -55,6 +59,7 @@ extension World {
             let stopped = node.image.isStopped
             trace.note(queue.now, node.replica.index, "does not start: \(error)")
             clear(node)
+            if !stopped, isFrail(node) { return retire(node, because: "\(error)") }
             guard stopped else {
                 referee.report("replica \(node.replica) refuses to start: \(error)")
                 return
@@ -68,6 +73,8 @@ extension World {
 
     func crash(_ node: Node, _ kind: DiskImage.Crash, restartAfter: UInt64) {
         guard node.isUp else { return }
+        // Without disks a quorum must not end.
+        if scenario.isVolatile, !isFrail(node) { return }
         situations.crashes += 1
         trace.note(queue.now, node.replica.index, "crashes (\(kind))")
         retire(node)
@@ -79,7 +86,7 @@ extension World {
         }
         scheduleStart(node, after: restartAfter)
     }
-    private func clear(_ node: Node) {
+    func clear(_ node: Node) {
         node.participant = nil
         node.endpoint?.close()
         node.endpoint = nil

@@ -13,6 +13,8 @@ package struct Situations: Sendable {
     package var restores = 0
     package var catchUps = 0
     package var stranded = 0
+    /// Runs after which no quorum was left that had kept everything: agreement is all that was asked of them.
+    package var hopeless = 0
     /// Snapshots that were fetched from others and taken over.
     package var installs = 0
     /// Replicas whose snapshots had become unreadable.
@@ -22,6 +24,16 @@ package struct Situations: Sendable {
     package var executed = 0
     package var acknowledged = 0
     package var slots = 0
+    /// Of bad disks: sectors that rotted, writes that went astray, crashes that forgot; starts that knew it, starts to which others
+    /// told it, replicas given up; batches found damaged, and mended.
+    package var rots = 0
+    package var strayWrites = 0
+    package var forgotten = 0
+    package var forgetful = 0
+    package var exposures = 0
+    package var retired = 0
+    package var damagedBatches = 0
+    package var mendedBatches = 0
     package init() {}
 }
 
@@ -50,6 +62,7 @@ package final class World {
     var situations = Situations()
     var phase = Phase.faults
     var events = 0
+    var faultsHeldUntil: UInt64 = 0
     /// Commands that must be executed everywhere before the run may end.
     var finalCommands: [(by: Node, commands: Range<Int>)] = []
 
@@ -67,6 +80,7 @@ package final class World {
             queue: queue, members: scenario.members, batchBytes: scenario.batchBytes, random: random.fork(),
             referee: referee)
         wire.conditions = scenario.links
+        wire.witness.frail = scenario.frail
         let printed = trace.isPrinting ? trace : nil
         wire.trace = printed
         var nodes: [Node] = []
@@ -76,6 +90,8 @@ package final class World {
                 segments: scenario.segments,
                 segmentBytes: scenario.segmentBytes)
             image.latencyNanoseconds = scenario.diskLatencyNanoseconds
+            image.isFrail = !scenario.damage.isEmpty && scenario.frail.contains(ReplicaID(i))
+            image.isVolatile = scenario.isVolatile
             image.trace = printed
             nodes.append(
                 Node(
@@ -197,18 +213,22 @@ package final class World {
             node.promise = participant.promise
             trace.note(queue.now, node.replica.index, "promises \(node.promise)")
         }
+        if participant.isForgetful, !isFrail(node) {
+            referee.report("replica \(node.replica) takes itself for forgetful, and its disk has kept everything")
+        }
         if participant.isStranded != node.wasStranded {
             node.wasStranded = participant.isStranded
             if node.wasStranded { situations.stranded += 1 }
             trace.note(queue.now, node.replica.index, node.wasStranded ? "is stranded" : "is stranded no more")
         }
-        if let failure = participant.failure { referee.report("replica \(node.replica) ends itself: \(failure)") }
+        if let failure = participant.failure { ended(node, failure) }
     }
 
     private func result() -> RunResult {
         for node in nodes {
             retire(node)
             situations.tornWrites += node.image.counts.tornWrites
+            situations.strayWrites += node.image.counts.strayWrites
         }
         situations.repairs = wire.counts.repairs
         situations.catchUps = wire.kinds[Int(DatagramKind.entries.rawValue)]
@@ -228,5 +248,8 @@ package final class World {
         situations.snapshots += node.application?.snapshots ?? 0
         situations.restores += node.application?.restores ?? 0
         situations.installs += node.participant?.installs ?? 0
+        guard let damage = node.participant?.damage else { return }
+        situations.damagedBatches += damage.found
+        situations.mendedBatches += damage.mended
     }
 }

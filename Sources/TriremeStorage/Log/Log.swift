@@ -41,6 +41,7 @@ package struct Log<Device: StorageDevice & ~Copyable>: ~Copyable {
     var untoldSnapshot: UInt64?
     private var toldStart: UInt64
     private var toldForgetful: Bool
+    private var toldGeneration: Generation
 
     init(
         device: consuming Device, superblock: Superblock, options: LogOptions, members: Int, resume: StreamEnd,
@@ -58,6 +59,7 @@ package struct Log<Device: StorageDevice & ~Copyable>: ~Copyable {
             memory: LogMemory(options, given: memory))
         toldStart = superblock.logStart
         toldForgetful = superblock.isForgetful
+        toldGeneration = superblock.generation
         self.superblock = SuperblockWriter(superblock)
         self.snapshot = SnapshotWriter(blockBytes: options.snapshotBlockBytes)
         currentSnapshot = snapshot
@@ -222,8 +224,9 @@ package struct Log<Device: StorageDevice & ~Copyable>: ~Copyable {
             untoldSnapshot = nil
             return .snapshotDurable(slot: slot)
         }
-        if current.isForgetful, !toldForgetful {
+        if current.isForgetful, !toldForgetful || toldGeneration < current.generation {
             toldForgetful = true
+            toldGeneration = current.generation
             return .forgetfulDurable
         }
         if current.logStart != toldStart {
@@ -234,8 +237,12 @@ package struct Log<Device: StorageDevice & ~Copyable>: ~Copyable {
         return nil
     }
     /// Makes it durable that a promise, a vote or a vow may be lost (PROTOCOL §9 ◆): ``LogEvent/forgetfulDurable``.
-    package mutating func becomeForgetful() {
-        superblock.want { $0.isForgetful = true }
+    /// The next start is above `generation`: one that others know of already.
+    package mutating func becomeForgetful(above generation: Generation = .zero) {
+        superblock.want {
+            $0.isForgetful = true
+            $0.generation = max($0.generation, generation)
+        }
         beginSuperblock()
     }
 }

@@ -24,8 +24,8 @@ extension Log where Device: ~Copyable {
     }
 
     /// Opens a log: flush, superblock, scan, and the new generation durable in all four copies before this returns.
-    /// `visit` is told what the log holds, in stream order. A torn end is cut off and the writer goes on there; damage
-    /// that may have cost a promise or a vote is refused. `memory` for the log's own pages may be handed in:
+    /// `visit` is told what the log holds, in stream order. A torn end is cut off and the writer goes on there. So it does at
+    /// damage that may have cost a promise or a vote: ``RecoverySummary/loss``, and the log is forgetful for ever. `memory` for the log's own pages may be handed in:
     /// ``memoryBytes(_:)``.
     package static func open(
         _ device: consuming Device, identity: LogIdentity, geometry: LogGeometry, members: Int,
@@ -50,10 +50,15 @@ extension Log where Device: ~Copyable {
         superblock.generation = Generation(rawValue: highest.rawValue + 1)
         superblock.sequence += 1
         superblock.durableMark = scan.end.offset
+        // Durable with the generation, so before anything is said (PROTOCOL §9 ◆).
+        var summary = scan.summary
+        // What lies behind a place where it was cut off before speaks for a log that is no more.
+        if superblock.isForgetful { summary.loss = nil }
+        if summary.loss != nil { superblock.isForgetful = true }
         try device.writeSuperblock(superblock, order: copies.order)
         return Log(
             device: device, superblock: superblock, options: options, members: members, resume: scan.end,
-            recovery: scan.summary, memory: memory, snapshot: snapshotFile)
+            recovery: summary, memory: memory, snapshot: snapshotFile)
     }
 
     /// A log without a disk (`durability: memory`): appends are "durable" at once and nothing can be read back. Every

@@ -91,7 +91,7 @@ struct LogScan: ~Copyable {
         _ header: RecordHeader, _ visit: (RecoveryEvent) throws(StorageError) -> Void
     ) throws(StorageError) {
         guard header.kind == .batch else {
-            throw damage(header.offset, "the payload of an items record is not its checksum's")
+            return lose(header.offset, "the payload of an items record is not its checksum's")
         }
         summary.damagedBatches += 1
         try visit(.damagedBatch(header.content, offset: header.offset))
@@ -103,7 +103,23 @@ struct LogScan: ~Copyable {
     private mutating func stop<Device: StorageDevice & ~Copyable>(
         _ device: inout Device, _ what: String
     ) throws(StorageError) {
-        if try isVouched(end.offset, &device) { throw damage(end.offset, what) }
+        if try isVouched(end.offset, &device) {
+            lose(end.offset, what)
+            try readHighestWriter(&device)
+        }
+    }
+    /// Nothing that lies behind the damage may be mistaken later for what is written there now.
+    private mutating func readHighestWriter<Device: StorageDevice & ~Copyable>(
+        _ device: inout Device
+    ) throws(StorageError) {
+        var at = end.offset + UInt64(Limits.pageBytes)
+        while at < limit {
+            let page = try behind.bytes(at: at, count: Limits.pageBytes, of: &device)
+            if let header = RecordHeader(page), header.belongs(at: at, of: superblock.identity, geometry: geometry) {
+                summary.highestWriter = max(summary.highestWriter, header.writer)
+            }
+            at += UInt64(Limits.pageBytes)
+        }
     }
     /// Whether what lies at this offset had been durable: the superblock, a record before it, or any record of this log
     /// at its right place behind it says so. A header tells the truth whatever became of its payload.
@@ -121,11 +137,13 @@ struct LogScan: ~Copyable {
         }
         return vouched > place
     }
-    private func damage(_ place: UInt64, _ what: String) -> StorageError {
-        StorageError(
-            .damaged,
+    /// What had been durable is gone, and may have been a promise or a vote. The scan keeps what it has read: it is true.
+    private mutating func lose(_ place: UInt64, _ what: String) {
+        guard summary.loss == nil else { return }
+        summary.loss =
             "log: damaged, not torn: segment file \(geometry.file(place)), byte \(geometry.place(place)) (stream offset "
-                + "\(place)): \(what), but everything before stream offset \(vouched) had been durable; a promise or a vote may "
-                + "be lost, so replace this replica under a new identity through a configuration change")
+            + "\(place)): \(what), but everything before stream offset \(vouched) had been durable; a promise or a vote may "
+            + "be lost, so it only observes from now on; replace this replica under a new identity through a "
+            + "configuration change"
     }
 }

@@ -21,6 +21,8 @@ package struct RecoverySummary: Sendable, Equatable {
     /// Where the writer goes on: the torn end, or simply the end.
     package var endOffset: UInt64 = 0
     package var damagedBatches = 0
+    /// What may have cost a promise, a vote or a vow, in one sentence: such a log is forgetful from now on (PROTOCOL §9 ◆).
+    package var loss: String?
     /// Highest generation of any record of this log, stale ones behind the end too.
     package var highestWriter = Generation.zero
 }

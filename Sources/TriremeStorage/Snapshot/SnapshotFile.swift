@@ -41,7 +41,8 @@ package enum SnapshotBlock {
     package static func capacity(_ blockBytes: Int) -> Int { blockBytes - headerBytes }
 
     /// Writes the header of a block whose content is in its place. Returns the checksum.
-    static func seal(_ base: UnsafeMutableRawPointer, _ name: SnapshotName, number: UInt64, contentBytes: Int) -> UInt32 {
+    static func seal(_ base: UnsafeMutableRawPointer, _ name: SnapshotName, number: UInt64, contentBytes: Int) -> UInt32
+    {
         base.initializeMemory(as: UInt8.self, repeating: 0, count: headerBytes)
         base.put(magic, at: 0)
         base.put(name.slot, at: 8)

@@ -58,7 +58,9 @@ import TriremeCore
         #expect(single.core.commitIndex == 5 && single.core.executor.slot == 0)
         _ = install(single, slot: 3, at(batch(1, 3)))
         #expect(single.core.commitIndex == 5 && single.core.committed[1] == batch(1, 5).position)
-        #expect(single.core.nextExecution() == .batches(slot: 4, lane: ReplicaID(1), generation: g1, first: 4, last: 4, timestamp: 77))
+        #expect(
+            single.core.nextExecution()
+                == .batches(slot: 4, lane: ReplicaID(1), generation: g1, first: 4, last: 4, timestamp: 77))
     }
 
     /// Its promise outlives the segments that go now; a promise made before still binds.
