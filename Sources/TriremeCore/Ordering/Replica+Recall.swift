@@ -22,8 +22,9 @@ package struct Exposure: Equatable, Sendable {
 }
 
 extension Replica {
-    /// Whether it may cast votes; for promises and echoes see ``mayPromise``.
-    var mayVote: Bool { isProven && !isForgetful }
+    /// Whether it may cast votes; for promises and echoes see ``mayPromise``. One that becomes whole again by a snapshot adopts the
+    /// promises of those who answered first.
+    var mayVote: Bool { isProven && !isForgetful && recalling.adopted <= promise }
     /// Whether it may promise, stand and echo: a `Q1` has said that it remembers nothing which is lost here.
     var mayPromise: Bool { mayVote && configuration.quorums.isPhase1(recalling.answered) }
 
@@ -138,7 +139,9 @@ extension Replica {
     /// Something that was reported is lost: from now on it only observes.
     private mutating func expose(used: Generation? = nil, _ sentence: String) {
         // Who observes already learns nothing by it, unless its number was used.
-        guard used == nil ? !isForgetful : usedGeneration == nil else { return }
+        guard used == nil ? !isForgetful || lacksSnapshot : usedGeneration == nil else { return }
+        // A snapshot alone does not make it whole any more.
+        lacksSnapshot = false
         exposure = Exposure(sentence: sentence, usedGeneration: used)
         isForgetful = true
         if role != .follower {

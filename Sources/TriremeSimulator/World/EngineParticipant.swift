@@ -68,7 +68,8 @@ package final class EngineParticipant: Participant {
     package var damage: (found: Int, mended: Int) {
         (Int(engine.counters.damagedBatches), Int(engine.counters.mendedBatches))
     }
-    package var isForgetful: Bool { engine.core.isForgetful }
+    /// For good: one that lacks a snapshot alone becomes whole by another's.
+    package var isForgetful: Bool { engine.core.isForgetful && !engine.core.lacksSnapshot }
     package func memory(of member: ReplicaID, asked: Generation) -> Memory? {
         var bytes = [UInt8](repeating: 0, count: Limits.controlBodyBytes)
         return bytes.withUnsafeMutableBytes {
