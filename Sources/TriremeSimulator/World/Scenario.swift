@@ -77,9 +77,11 @@ package struct Scenario: Sendable {
         s.drawNetwork(&random)
         s.drawFaults(&random)
         s.drawClocks(&random)
-        // The others can elect and decide without that one.
-        s.losesSnapshot = max(quorums.phase1, quorums.classic) < quorums.members && quorums.classic > 1 && seed % 3 == 0
         s.drawDamage()
+        // The others can elect and decide without that one, and have kept everything.
+        s.losesSnapshot =
+            s.frail.bits == 0 && max(quorums.phase1, quorums.classic) < quorums.members && quorums.classic > 1
+            && seed % 3 == 0
         return s
     }
     private mutating func drawSizes(_ random: inout CoreRandom) {
