@@ -71,7 +71,8 @@ extension Configuration.QuorumSystem: CustomStringConvertible {
         case .sizes(let sizes): "sizes \(sizes.phase1), \(sizes.classic), \(sizes.fast)"
         case .grid(let rows, let columns): "a grid of \(rows) × \(columns)"
         case .groups(let groups, let ofEach):
-            "\(ofEach) of each group of " + groups.map { "{" + $0.map(String.init).joined(separator: ", ") + "}" }.joined(separator: " ")
+            "\(ofEach) of each group of "
+                + groups.map { "{" + $0.map(String.init).joined(separator: ", ") + "}" }.joined(separator: " ")
         case .weighted(let weights, let phase1, let classic, let fast):
             "weights \(weights), of which \(phase1) elect and \(classic) decide"
                 + (fast.map { " (\($0) in a fast round)" } ?? "")

@@ -43,7 +43,8 @@ extension HotPath {
     }
 
     static let quorum = HotPath(
-        "quorum", "fifteen members in five groups of three vote one by one, and after each it is judged whether they decide",
+        "quorum",
+        "fifteen members in five groups of three vote one by one, and after each it is judged whether they decide",
         operations: 100_000
     ) {
         guard

@@ -80,7 +80,8 @@ import TriremeService
                 .rules(phase1: nil, classic: .sets([[0, 1], [0, 2]]), fast: nil)
             ),
             (
-                5, "{\"phase1\": 4, \"classic\": {\"atLeast\": 2, \"of\": [0, {\"atLeast\": 1, \"of\": [1, 2, 3, 4]}]}}",
+                5,
+                "{\"phase1\": 4, \"classic\": {\"atLeast\": 2, \"of\": [0, {\"atLeast\": 1, \"of\": [1, 2, 3, 4]}]}}",
                 .rules(
                     phase1: .atLeast(4, of: [0, 1, 2, 3, 4]),
                     classic: .some(2, of: [.atLeast(1, of: [0]), .atLeast(1, of: [1, 2, 3, 4])]), fast: nil)

@@ -47,7 +47,8 @@ import TriremeCore
         let majority = try analysis(.init(phase1: 2, classic: 2, fast: 3), members: 3)
         #expect(majority.classic.load.allSatisfy { abs($0 - 2.0 / 3) < 1e-12 })
         let grid = try analysis(.grid(rows: 3, columns: 4), members: 12)
-        #expect(grid.classic.load.allSatisfy { $0 == 0.25 } && grid.phase1.load.allSatisfy { abs($0 - 1.0 / 3) < 1e-12 })
+        #expect(
+            grid.classic.load.allSatisfy { $0 == 0.25 } && grid.phase1.load.allSatisfy { abs($0 - 1.0 / 3) < 1e-12 })
         let p = 0.1
         let down = QuorumAnalysis.unavailability(majority.classic.family, failureRate: p)
         #expect(abs(down - (3 * p * p * (1 - p) + p * p * p)) < 1e-12)
@@ -63,8 +64,16 @@ import TriremeCore
         #expect(QuorumAlternative.all(members: 12).map(\.label).contains("groups 4x3"))
         let table = QuorumComparison(members: [3, 5], failureRate: 0.01)
         #expect(
-            table.text.contains("5  sizes (4, 2, 4)   4   2   4   40 %  3                  1                  2 "), "\(table.text)")
+            table.text.contains("5  sizes (4, 2, 4)     4   2   4   40 %  3                  1                  2 "),
+            "\(table.text)")
         #expect(table.markdown.split(separator: "\n").count == 2 + table.alternatives.count)
+    }
+
+    @Test func availabilityIsNeverRoundedUp() {
+        let three = QuorumFamily(members: 3, size: 2)
+        #expect(QuorumReport.availability(QuorumAnalysis.unavailability(three, failureRate: 0.01)) == "99.970 %")
+        #expect(QuorumReport.availability(1e-13) == "> 99.9999999999 %")
+        #expect(QuorumReport.availability(0) == "100 %" && QuorumReport.availability(1) == "0.00 %")
     }
 
     @Test func theReportSaysWhatIsChosen() throws {

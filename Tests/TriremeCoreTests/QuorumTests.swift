@@ -178,7 +178,8 @@ import TriremeCore
         #expect(quorums.isClassic(set(4, 9, 14)) && !quorums.isClassic(set(4, 9, 13)) && quorums.fast == 13)
         let unsafe = refusal { () throws(QuorumError) in
             try Quorums(
-                members: 15, phase1: .atLeast(7, of: .first(15)), classic: .weight(8, of: Array(repeating: 1, count: 15)))
+                members: 15, phase1: .atLeast(7, of: .first(15)),
+                classic: .weight(8, of: Array(repeating: 1, count: 15)))
         }
         #expect(unsafe?.sets == [set(8, 9, 10, 11, 12, 13, 14), set(0, 1, 2, 3, 4, 5, 6, 7)])
     }

@@ -27,7 +27,8 @@ package struct ClusterDirectory {
             try check(replicas, configuration.members.count, "--replicas", file)
             try check(respPort, configuration.members[0].respPort ?? 0, "--resp-port", file)
             try check(durability?.rawValue, configuration.durability.rawValue, "--durability", file)
-            let found = configuration.quorums ?? .sizes(Configuration.defaultQuorums(members: configuration.members.count))
+            let found =
+                configuration.quorums ?? .sizes(Configuration.defaultQuorums(members: configuration.members.count))
             try check(quorums, found, "the quorum system", file)
             guard configuration.durability == .disk else {
                 throw BenchError(

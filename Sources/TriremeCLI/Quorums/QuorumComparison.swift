@@ -13,7 +13,8 @@ package struct QuorumComparison {
     }
 
     private static let heads = [
-        "n", "quorums", "Q1", "Q2", "QF", "load", "ordering survives", "electing survives", "delays", "ordering", "electing",
+        "n", "quorums", "Q1", "Q2", "QF", "load", "ordering survives", "electing survives", "delays", "ordering",
+        "electing",
     ]
 
     private func cells(_ one: QuorumAlternative) -> [String] {

@@ -6,7 +6,8 @@ struct QuorumOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Sizes of the quorums.", valueName: "Q1,Q2,QF"))
     var quorums: String?
     @Option(
-        help: ArgumentHelp("Quorums in a grid of R rows and C columns: a row elects, a column decides.", valueName: "RxC"))
+        help: ArgumentHelp(
+            "Quorums in a grid of R rows and C columns: a row elects, a column decides.", valueName: "RxC"))
     var grid: String?
     @Option(
         help: ArgumentHelp(

@@ -44,7 +44,8 @@ package struct QuorumReport {
         if kind.family.isCounting { return head + "any \(kind.smallest) of \(members)" }
         let sets = kind.minimal.sorted { ($0.count, $0.bits) < ($1.count, $1.bits) }
         let more = sets.count - Self.shown
-        return head + (sets.count == 1 ? "" : "any of ") + sets.prefix(Self.shown).map(\.description).joined(separator: " ")
+        return head + (sets.count == 1 ? "" : "any of ")
+            + sets.prefix(Self.shown).map(\.description).joined(separator: " ")
             + (more > 0 ? " and \(more) more" : "")
     }
 
@@ -70,16 +71,18 @@ package struct QuorumReport {
     private var delays: [String] {
         let all = analysis.delays
         let own = Set((0..<members).map { all[$0][$0] })
-        let others = Set((0..<members).flatMap { origin in
-            (0..<members).filter { $0 != origin }.map { all[origin][$0] }
-        })
+        let others = Set(
+            (0..<members).flatMap { origin in
+                (0..<members).filter { $0 != origin }.map { all[origin][$0] }
+            })
         if own.count == 1, others.count <= 1 {
             return ["  the sequencer's own: \(own.first!)" + (others.first.map { "; any other's: \($0)" } ?? "")]
         }
         let head = "  origin \\ sequencer " + (0..<members).map { Self.padded("\($0)", 3) }.joined()
-        return [head] + (0..<members).map { origin in
-            Self.padded("  \(origin)", 21) + all[origin].map { Self.padded("\($0)", 3) }.joined()
-        }
+        return [head]
+            + (0..<members).map { origin in
+                Self.padded("  \(origin)", 21) + all[origin].map { Self.padded("\($0)", 3) }.joined()
+            }
     }
 
     // MARK: Numbers
@@ -88,16 +91,19 @@ package struct QuorumReport {
         text + String(repeating: " ", count: max(1, width - text.count))
     }
     static func percent(_ part: Double) -> String { "\(Int((part * 100).rounded())) %" }
-    /// As many digits as say something: two of what is missing to 100 %.
-    static func availability(_ down: Double) -> String {
-        guard down > 1e-15 else { return "100 %" }
+    /// Two digits of what is missing to 100 %, and ten after the point at most.
+    package static func availability(_ down: Double) -> String {
+        guard down > 0 else { return "100 %" }
+        guard down * 100 >= 1e-10 else { return "> 99.9999999999 %" }
         var digits = 2
         var scale = down * 100
-        while scale < 1, digits < 14 {
+        while scale < 1, digits < 10 {
             scale *= 10
             digits += 1
         }
-        return Format.fixed((1 - down) * 100, digits) + " %"
+        // Rounded down: nothing that fails at times is shown as if it never did.
+        let steps = (0..<digits).reduce(1.0) { product, _ in product * 10 }
+        return Format.fixed(100 - (down * 100 * steps).rounded(.up) / steps, digits) + " %"
     }
     /// Up to four digits after the point, without zeros at the end.
     static func short(_ value: Double) -> String {

@@ -58,8 +58,11 @@ struct QuorumsCommand: ParsableCommand {
                     + "origins)\n" + comparison.text)
         } catch {
             let refusal = (error as? TriremeError)?.cause as? QuorumError ?? error as? QuorumError
-            guard json, let refusal else { throw fail("quorums", error) }
-            Terminal.say(QuorumReport.json("\(error)", sets: refusal.sets).text)
+            // A refusal says "quorums:" itself.
+            let prefix = "quorums: "
+            let text = "\(error)".hasPrefix(prefix) ? String("\(error)".dropFirst(prefix.count)) : "\(error)"
+            guard json, let refusal else { throw fail("quorums", BenchError(text)) }
+            Terminal.say(QuorumReport.json(text, sets: refusal.sets).text)
             throw ExitCode(1)
         }
     }
@@ -67,7 +70,8 @@ struct QuorumsCommand: ParsableCommand {
     private func chosen() throws -> (Configuration.QuorumSystem, Quorums) {
         if let config {
             let configuration = try ClusterFile.load(config)
-            let system = configuration.quorums ?? .sizes(Configuration.defaultQuorums(members: configuration.members.count))
+            let system =
+                configuration.quorums ?? .sizes(Configuration.defaultQuorums(members: configuration.members.count))
             return (system, try configuration.validatedQuorums())
         }
         let asked = try quorums.system()

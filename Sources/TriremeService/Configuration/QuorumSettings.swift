@@ -85,7 +85,8 @@ enum QuorumSettings {
             case (nil, let weights?):
                 return .weight(least, of: try integers(weights, "\(name).weights", "a weight for each member"))
             case (.array(let items)?, nil): return try some(least, items, name, members, depth)
-            default: throw invalid("\(name) needs \"of\", a list, or \"weights\" beside \"atLeast\", and one of them only")
+            default:
+                throw invalid("\(name) needs \"of\", a list, or \"weights\" beside \"atLeast\", and one of them only")
             }
         default:
             throw invalid("\(name) is \(tree.kind); a number, a list of lists or an object with \"atLeast\" is needed")

@@ -16,9 +16,11 @@ final class Single {
         self.members = members
         let standard = try! Quorums.standard(members: members)
         let phase1 = q1 ?? standard.phase1
-        let quorums = try! given ?? Quorums(
-            members: members, phase1: phase1, classic: q2 ?? standard.classic,
-            fast: Quorums.smallestFast(members: members, phase1: phase1), allowSingleCopy: true)
+        let quorums =
+            try! given
+            ?? Quorums(
+                members: members, phase1: phase1, classic: q2 ?? standard.classic,
+                fast: Quorums.smallestFast(members: members, phase1: phase1), allowSingleCopy: true)
         core = Replica(
             CoreConfiguration(quorums: quorums, me: ReplicaID(me), entryHistorySlots: historySlots),
             isForgetful: isForgetful, seed: 1)

@@ -41,7 +41,8 @@ extension Quorums {
 
     private static func checkShape(_ what: String, _ a: Int, _ b: Int) throws(QuorumError) {
         guard a > 0, b > 0, a <= Limits.members, b <= Limits.members, a * b <= Limits.members else {
-            throw QuorumError("quorums: \(what); both are at least 1, and together there are at most \(Limits.members) members")
+            throw QuorumError(
+                "quorums: \(what); both are at least 1, and together there are at most \(Limits.members) members")
         }
     }
 }

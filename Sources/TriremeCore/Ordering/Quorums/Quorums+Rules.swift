@@ -46,7 +46,8 @@ extension Quorums {
         for q2 in classic.minimal where phase1.contains(q2.complement(phase1.members)) {
             let q1 = phase1.reduced(q2.complement(phase1.members))
             throw QuorumError(
-                "quorums: Q1 \(q1) and Q2 \(q2) do not meet, so two sequencers could decide differently", sets: [q1, q2])
+                "quorums: Q1 \(q1) and Q2 \(q2) do not meet, so two sequencers could decide differently",
+                sets: [q1, q2])
         }
     }
 
