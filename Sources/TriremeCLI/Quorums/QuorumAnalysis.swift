@@ -6,6 +6,10 @@ package struct QuorumAnalysis {
     package struct Tolerance: Equatable {
         package let worst: Int
         package let best: Int
+        package init(worst: Int, best: Int) {
+            self.worst = worst
+            self.best = best
+        }
     }
 
     /// Quorums of one kind.
