@@ -28,16 +28,12 @@ extension Configuration {
         if let windowBatches { try Self.check("windowBatches", windowBatches, Self.windowBatchesAllowed) }
         try Self.check("catchUpPercent", catchUpPercent, 1...100)
         try Self.check("sealAfterMicroseconds", sealAfterMicroseconds, Self.sealAfterMicrosecondsAllowed)
-        let sizes = quorums ?? Self.defaultQuorums(members: members.count)
-        guard sizes.classic != 1 || allowSingleCopy else {
-            throw Self.invalid(
-                "quorums: |Q2| = 1 with \(members.count) members makes one replica's disk the only copy of an acknowledged "
-                    + "command; raise |Q2| to 2 or more, or set allowSingleCopy to true if that is meant")
-        }
+        let system = quorums ?? .sizes(Self.defaultQuorums(members: members.count))
         do throws(QuorumError) {
-            return try Quorums(
-                members: members.count, phase1: sizes.phase1, classic: sizes.classic, fast: sizes.fast,
-                allowSingleCopy: allowSingleCopy)
+            let quorums = try system.quorums(members: members.count, allowSingleCopy: allowSingleCopy)
+            // Of one member there is never more than one copy, which nobody should learn too late.
+            guard quorums.classic > 1 || allowSingleCopy else { throw Quorums.singleCopy("one member alone") }
+            return quorums
         } catch {
             throw TriremeError(.invalidConfiguration, error.description, cause: error)
         }

@@ -37,19 +37,6 @@ public struct Configuration: Sendable, Equatable {
         }
     }
 
-    /// Sizes of the quorums: of phase 1, of a classic round, of a fast round (PROTOCOL §2).
-    public struct QuorumSizes: Sendable, Equatable {
-        public var phase1: Int
-        public var classic: Int
-        public var fast: Int
-
-        public init(phase1: Int, classic: Int, fast: Int) {
-            self.phase1 = phase1
-            self.classic = classic
-            self.fast = fast
-        }
-    }
-
     public enum Durability: String, Sendable, CaseIterable {
         /// Acknowledged means: on the disks of a quorum.
         case disk
@@ -72,7 +59,7 @@ public struct Configuration: Sendable, Equatable {
     public var interface: String
     public var group: Group
     /// `nil`: the defaults, see ``defaultQuorums(members:)``.
-    public var quorums: QuorumSizes?
+    public var quorums: QuorumSystem?
     public var durability: Durability
     public var dissemination: Dissemination = .multicast
     /// Size of one file of the log.
@@ -93,7 +80,7 @@ public struct Configuration: Sendable, Equatable {
 
     public init(
         clusterID: ClusterID, members: [Member], interface: String, group: Group = Group(),
-        quorums: QuorumSizes? = nil, durability: Durability = .disk
+        quorums: QuorumSystem? = nil, durability: Durability = .disk
     ) {
         self.clusterID = clusterID
         self.members = members
@@ -101,13 +88,6 @@ public struct Configuration: Sendable, Equatable {
         self.group = group
         self.quorums = quorums
         self.durability = durability
-    }
-
-    /// Phase 1: a majority; a classic round: as few as meet every phase 1; a fast round: the least that is safe.
-    public static func defaultQuorums(members: Int) -> QuorumSizes {
-        let phase1 = members / 2 + 1
-        return QuorumSizes(
-            phase1: phase1, classic: members - phase1 + 1, fast: Quorums.smallestFast(members: members, phase1: phase1))
     }
 
     /// Most bytes of one command: a batch less its header and the command's own.

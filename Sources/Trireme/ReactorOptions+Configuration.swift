@@ -11,21 +11,12 @@ extension ReactorOptions {
         _ configuration: Configuration, replica: Int, dataDirectory: String, format: Bool, countersPath: String?,
         replicasHere: Int? = nil, logger: Logger
     ) throws(TriremeError) {
-        try configuration.validate()
+        let quorums = try configuration.validatedQuorums()
         let members = configuration.members.count
         guard configuration.members.indices.contains(replica) else {
             throw TriremeError(
                 .invalidConfiguration,
                 "replica \(replica) is not in the configuration, whose members are 0 to \(members - 1)")
-        }
-        let sizes = configuration.quorums ?? Configuration.defaultQuorums(members: members)
-        let quorums: Quorums
-        do {
-            quorums = try Quorums(
-                members: members, phase1: sizes.phase1, classic: sizes.classic, fast: sizes.fast,
-                allowSingleCopy: configuration.allowSingleCopy || (configuration.quorums == nil && members == 1))
-        } catch {
-            throw TriremeError(.invalidConfiguration, error.description, cause: error)
         }
         let isDurable = configuration.durability == .disk
         let geometry = LogGeometry(

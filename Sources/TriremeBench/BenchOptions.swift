@@ -25,7 +25,7 @@ package struct BenchOptions: Sendable {
     package var commandsPerSecond: Double?
     /// Only replica 0 has clients.
     package var oneLane = false
-    package var quorums: Configuration.QuorumSizes?
+    package var quorums: Configuration.QuorumSystem?
     package var seconds = 10.0
     package var warmUpSeconds = 2.0
     package var data: String?
@@ -95,7 +95,7 @@ package struct BenchOptions: Sendable {
             "windowBatches": .integer(windowBatches ?? Configuration.defaultWindowBatches(durability)),
             "service": .string(service), "clients": "inprocess",
             "rate": commandsPerSecond.map(JSON.number) ?? "max", "lanes": .string(oneLane ? "one" : "all"),
-            "quorums": quorums.map { .array([.integer($0.phase1), .integer($0.classic), .integer($0.fast)]) } ?? .null,
+            "quorums": quorums?.json ?? .null,
             "seconds": .number(seconds), "warmupSeconds": .number(warmUpSeconds), "interface": .string(interface),
             "dissemination": .string(dissemination.rawValue),
             "kill": kill.map { .string("\($0.victim.rawValue)@\($0.seconds)") } ?? .null,

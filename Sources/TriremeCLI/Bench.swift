@@ -19,8 +19,8 @@ struct Bench: ParsableCommand {
               trireme bench --sweep --seconds 5 --report curve.html
             """)
 
-    @Option(help: ArgumentHelp("Replicas, 1 to 15.", valueName: "n"))
-    var replicas = 3
+    @Option(help: ArgumentHelp("Replicas, 1 to 15 (default: 3, or as many as the quorums name).", valueName: "n"))
+    var replicas: Int?
     @Option(help: ArgumentHelp("What an acknowledged command lies on: disk or memory.", valueName: "where"))
     var durability: Configuration.Durability = .disk
     @Option(help: ArgumentHelp("Bytes of a command.", valueName: "bytes"))
@@ -43,8 +43,7 @@ struct Bench: ParsableCommand {
     var rate = "max"
     @Option(help: ArgumentHelp("Which replicas have clients: all, or one.", valueName: "which"))
     var lanes: Lanes = .all
-    @Option(help: ArgumentHelp("Sizes of the quorums.", valueName: "Q1,Q2,QF"))
-    var quorums: String?
+    @OptionGroup var quorums: QuorumOptions
     @Option(help: ArgumentHelp("How long to measure.", valueName: "seconds"))
     var seconds = 10.0
     @Option(help: ArgumentHelp("How long to load before.", valueName: "seconds"))
@@ -120,7 +119,8 @@ struct Bench: ParsableCommand {
     /// What the options say, in the terms of TriremeBench.
     func options() throws -> BenchOptions {
         var options = BenchOptions()
-        options.replicas = replicas
+        options.quorums = try quorums.system()
+        options.replicas = replicas ?? options.quorums?.namedMembers ?? 3
         options.durability = durability
         options.commandBytes = commandBytes
         options.batchBytes = batchBytes
@@ -149,13 +149,6 @@ struct Bench: ParsableCommand {
                 throw ValidationError("--rate is \"\(rate)\"; it must be max, or commands a second above 0")
             }
             options.commandsPerSecond = number
-        }
-        if let quorums {
-            let sizes = quorums.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) }
-            guard sizes.count == 3, let q1 = sizes[0], let q2 = sizes[1], let qf = sizes[2] else {
-                throw ValidationError("--quorums is \"\(quorums)\"; three sizes are needed, such as 2,2,3")
-            }
-            options.quorums = .init(phase1: q1, classic: q2, fast: qf)
         }
         if let group {
             let parts = group.split(separator: ":", omittingEmptySubsequences: false)

@@ -13,8 +13,9 @@ struct Cluster: ParsableCommand {
             ends all.
             """)
 
-    @Option(help: ArgumentHelp("Replicas, 1 to 15 (default: 3, or as DIR has them).", valueName: "n"))
+    @Option(help: ArgumentHelp("Replicas, 1 to 15 (default: 3, or as DIR or the quorums have them).", valueName: "n"))
     var replicas: Int?
+    @OptionGroup var quorums: QuorumOptions
     @Option(help: ArgumentHelp("TCP port of replica 0 (default: 6401, or as DIR has it).", valueName: "port"))
     var respPort: UInt16?
     @Option(help: ArgumentHelp("The cluster's directory.", valueName: "dir"))
@@ -25,16 +26,19 @@ struct Cluster: ParsableCommand {
     var restart: Int?
 
     func validate() throws {
-        guard restart == nil || (replicas == nil && respPort == nil && durability == nil) else {
+        guard restart == nil || (replicas == nil && respPort == nil && durability == nil && quorums.isEmpty)
+        else {
             throw ValidationError("--restart goes with --data alone: the running cluster knows the rest")
         }
+        _ = try quorums.system()
     }
 
     func run() throws {
         if let restart { return try askForRestart(restart) }
         let signals = SignalWatch()
         do {
-            let directory = try ClusterDirectory(data, replicas: replicas, respPort: respPort, durability: durability)
+            let directory = try ClusterDirectory(
+                data, replicas: replicas, respPort: respPort, durability: durability, quorums: quorums.system())
             let cluster = try LocalCluster(directory, signals: signals)
             try cluster.run()
         } catch let code as ExitCode {

@@ -42,12 +42,7 @@ package enum ClusterFileText {
         }
         if configuration.allowSingleCopy { all.append(.init(name: "allowSingleCopy", value: .bool(true))) }
         if let quorums = configuration.quorums {
-            all.append(
-                .init(
-                    name: "quorums",
-                    value: .array([
-                        .integer(quorums.phase1), .integer(quorums.classic), .integer(quorums.fast),
-                    ])))
+            all.append(.init(name: "quorums", value: quorums.json))
         }
         return .object(all)
     }

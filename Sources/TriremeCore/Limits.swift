@@ -35,4 +35,10 @@ package enum Limits {
     /// restarts more often meanwhile waits until older generations are decided or abandoned.
     package static let generationsPerLane = 16
     package static let generationsBeforeSnapshot = 4
+    /// How deep the rules of a quorum may be nested, and of how many parts they may consist: what a person can read, and a load
+    /// that takes seconds at most (each part is looked at for each of 2¹⁵ sets).
+    package static let quorumRuleDepth = 8
+    package static let quorumRuleParts = 4_096
+    /// Most weight of one member: sums stay far from overflow.
+    package static let quorumWeight = 1_000_000
 }

@@ -22,7 +22,7 @@ public struct HotPath: Sendable {
 
     /// All of them, in the order of a command's way.
     public static var all: [HotPath] {
-        [.append, .seal, .verify, .logAppend, .status, .cut, .apply, .ringHop, .checksum]
+        [.append, .seal, .verify, .logAppend, .status, .quorum, .cut, .apply, .ringHop, .checksum]
     }
 
     /// Mixes a value into a hash, so that no part of the work can be left out.

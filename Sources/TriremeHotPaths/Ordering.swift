@@ -42,6 +42,30 @@ extension HotPath {
         }
     }
 
+    static let quorum = HotPath(
+        "quorum",
+        "fifteen members in five groups of three vote one by one, and after each it is judged whether they decide",
+        operations: 100_000
+    ) {
+        guard
+            let quorums = try? Quorums.groups(Quorums.groups(of: 3, count: 5))
+        else { preconditionFailure("five groups of three are safe") }
+        var order: UInt64 = 1
+        var hash: UInt64 = 0
+        return { operations in
+            var voters = MemberSet()
+            for _ in 0..<operations {
+                order = order &* 6_364_136_223_846_793_005 &+ 1
+                voters.insert(ReplicaID(Int(order >> 33) % 15))
+                if quorums.isClassic(voters) {
+                    hash = mix(hash, UInt64(voters.bits))
+                    voters = MemberSet()
+                }
+            }
+            return hash
+        }
+    }
+
     static let cut = HotPath(
         "cut", "a decided cut that is two batches further in each of three lanes becomes its three ranges of batches",
         operations: 10_000

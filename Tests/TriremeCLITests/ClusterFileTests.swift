@@ -61,6 +61,79 @@ import TriremeService
         #expect(try parse(ClusterFileText.json(configuration).text) == configuration)
     }
 
+    /// A file with so many members and these quorums.
+    private func file(members n: Int, _ quorums: String) -> String {
+        let list = (0..<n).map { "{\"id\": \($0), \"address\": \"10.0.0.\($0 + 1)\"}" }.joined(separator: ", ")
+        return "{\(Self.identity), \(Self.interface), \"members\": [\(list)], \"quorums\": \(quorums)}"
+    }
+
+    @Test func everyFormOfQuorumsIsTakenAndWrittenBack() throws {
+        let cases: [(Int, String, Configuration.QuorumSystem)] = [
+            (12, "{\"grid\": [3, 4]}", .grid(rows: 3, columns: 4)),
+            (12, "{\"groups\": [4, 3]}", .groups(4, of: 3)),
+            (12, "{\"groups\": [4, 3], \"ofEach\": 2}", .groups(4, of: 3, ofEach: 2)),
+            (5, "{\"groups\": [[0, 3, 4], [1, 2]]}", .groups([[0, 3, 4], [1, 2]], ofEach: 1)),
+            (
+                4, "{\"weights\": [2, 1, 1, 1], \"phase1\": 3, \"classic\": 3, \"fast\": 4}",
+                .weighted([2, 1, 1, 1], phase1: 3, classic: 3, fast: 4)
+            ),
+            (
+                3, "{\"classic\": [[0, 1], [0, 2]]}",
+                .rules(phase1: nil, classic: .sets([[0, 1], [0, 2]]), fast: nil)
+            ),
+            (
+                5,
+                "{\"phase1\": 4, \"classic\": {\"atLeast\": 2, \"of\": [0, {\"atLeast\": 1, \"of\": [1, 2, 3, 4]}]}}",
+                .rules(
+                    phase1: .atLeast(4, of: [0, 1, 2, 3, 4]),
+                    classic: .some(2, of: [.atLeast(1, of: [0]), .atLeast(1, of: [1, 2, 3, 4])]), fast: nil)
+            ),
+            (
+                3, "{\"classic\": {\"atLeast\": 3, \"weights\": [2, 1, 1]}, \"fast\": 3}",
+                .rules(phase1: nil, classic: .weight(3, of: [2, 1, 1]), fast: .atLeast(3, of: [0, 1, 2]))
+            ),
+        ]
+        for (n, text, system) in cases {
+            let configuration = try parse(file(members: n, text))
+            #expect(configuration.quorums == system, "\(text)")
+            #expect(try parse(ClusterFileText.json(configuration).text) == configuration, "\(text)")
+        }
+    }
+
+    @Test func wrongQuorumsAreRefusedInOneSentence() {
+        let cases: [(Int, String, [String])] = [
+            (3, "\"2,2,3\"", ["quorums is \"2,2,3\"", "[Q1, Q2, QF]"]),
+            (3, "{}", ["quorums has nothing", "\"grid\""]),
+            (3, "{\"gird\": [1, 3]}", ["quorums has \"gird\"", "\"grid\""]),
+            (4, "{\"grid\": [2, 2], \"ofEach\": 1}", ["quorums.ofEach", "beside \"grid\"", "nothing else"]),
+            (4, "{\"grid\": [2]}", ["quorums.grid is [2]", "[rows, columns]"]),
+            (5, "{\"grid\": [2, 2]}", ["a grid of 2 × 2 has 4 members", "the cluster has 5"]),
+            (4, "{\"groups\": [2, \"a\"]}", ["quorums.groups", "[groups, size]"]),
+            (4, "{\"groups\": [[0, 1], [1, 2]]}", ["{0, 1} {1, 2}", "once"]),
+            (4, "{\"groups\": [2, 2], \"ofEach\": 3}", ["3 of each group", "1 to 2"]),
+            (3, "{\"weights\": [1, 1, 1], \"classic\": 2}", ["quorums.phase1 is missing"]),
+            (3, "{\"weights\": [1, 1, 1], \"phase1\": 1, \"classic\": 2}", ["Q1 {0}", "Q2 {1, 2}", "do not meet"]),
+            (3, "{\"classic\": [[0, 1], [1, 7]]}", ["[1, 7] names member 7", "0 to 2"]),
+            (3, "{\"classic\": [[0, 0], [1, 2]]}", ["member 0 twice"]),
+            (3, "{\"classic\": {\"atLeast\": 2}}", ["quorums.classic needs \"of\""]),
+            (3, "{\"classic\": {\"atMost\": 2, \"of\": [0]}}", ["quorums.classic.atLeast is missing"]),
+            (3, "{\"classic\": [[0]]}", ["the Q2 {0}", "only copy"]),
+            (
+                4, "{\"phase1\": [[0, 1]], \"classic\": [[0, 2]], \"fast\": [[0, 1, 3], [1, 2, 3]]}",
+                ["accepted"]
+            ),
+            (
+                4, "{\"phase1\": [[0, 2]], \"classic\": [[0, 2]], \"fast\": [[0, 1, 3], [1, 2, 3]]}",
+                ["Q1 {0, 2} misses what the fast quorums {0, 1, 3} and {1, 2, 3} share"]
+            ),
+        ]
+        for (n, text, parts) in cases {
+            let found = refusal(file(members: n, text))
+            let sentence = found.isEmpty ? "accepted" : found
+            for part in parts { #expect(sentence.contains(part), "\(sentence) should say \(part)") }
+        }
+    }
+
     @Test func unknownSettingsAreRefusedWithTheNearestKnown() {
         #expect(
             refusal(Self.file("\"durabilty\": \"disk\"")).contains(

@@ -38,6 +38,12 @@ import TriremeRuntime
     @Test func wrongValuesAreNamed() {
         #expect(refusal("bench", "--rate", "fast").contains("--rate is \"fast\""))
         #expect(refusal("bench", "--quorums", "2,2").contains("2,2,3"))
+        #expect(refusal("bench", "--grid", "3").contains("--grid is \"3\""))
+        #expect(refusal("bench", "--grid", "4x4").contains("1 to 15"))
+        #expect(refusal("cluster", "--data", "x", "--groups", "4").contains("4x3:2"))
+        #expect(refusal("cluster", "--data", "x", "--grid", "2x2", "--groups", "2x2").contains("give one of them"))
+        #expect(refusal("quorums", "--failure-rate", "2").contains("0 ... 1"))
+        #expect(refusal("quorums", "cluster.json", "--grid", "2x2").contains("stand in it"))
         #expect(refusal("bench", "--group", "239.1.1.1").contains("ADDRESS:PORT"))
         #expect(refusal("bench", "--kill", "someone@1").contains("follower@SECONDS"))
         #expect(refusal("bench", "--service", "sql").contains("counter, kv"))
@@ -48,6 +54,20 @@ import TriremeRuntime
 @Suite struct ClusterDirectoryTests {
     private func temporary() -> String {
         FileManager.default.temporaryDirectory.path + "/trireme-cli-\(UUID().uuidString.prefix(8))"
+    }
+
+    @Test func aClusterHasTheQuorumsThatWereAskedFor() throws {
+        let path = temporary()
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        let grid = Configuration.QuorumSystem.grid(rows: 2, columns: 2)
+        let first = try ClusterDirectory(path, replicas: nil, respPort: nil, durability: nil, quorums: grid)
+        #expect(first.configuration.members.count == 4 && first.configuration.quorums == grid)
+        let second = try ClusterDirectory(path, replicas: nil, respPort: nil, durability: nil, quorums: grid)
+        #expect(!second.isNew && second.configuration.quorums == grid)
+        #expect(throws: BenchError.self) {
+            try ClusterDirectory(
+                path, replicas: nil, respPort: nil, durability: nil, quorums: .init(phase1: 3, classic: 2, fast: 3))
+        }
     }
 
     @Test func aClusterIsMadeOnceAndFoundAgain() throws {

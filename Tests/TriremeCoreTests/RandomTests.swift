@@ -87,7 +87,9 @@ struct Chaos {
                         && position.sequence == cluster.nodes[lane].sealed
                 }
             }
-            if hasAll, able.count >= cluster.quorums.classic, reached.allSatisfy({ $0 == top }) { return nil }
+            if hasAll, cluster.quorums.isClassic(MemberSet(able.map(\.id.index))), reached.allSatisfy({ $0 == top }) {
+                return nil
+            }
         }
         return isStranded ? nil : "no progress after healing: " + describe()
     }

@@ -16,7 +16,8 @@ package struct ClusterDirectory {
     /// Opens a cluster's directory, or makes a new cluster in an absent or empty one. What is asked for must not contradict what
     /// is there.
     package init(
-        _ path: String, replicas: Int?, respPort: UInt16?, durability: Configuration.Durability?
+        _ path: String, replicas: Int?, respPort: UInt16?, durability: Configuration.Durability?,
+        quorums: Configuration.QuorumSystem? = nil
     ) throws {
         self.path = path
         let file = "\(path)/cluster.json"
@@ -26,6 +27,9 @@ package struct ClusterDirectory {
             try check(replicas, configuration.members.count, "--replicas", file)
             try check(respPort, configuration.members[0].respPort ?? 0, "--resp-port", file)
             try check(durability?.rawValue, configuration.durability.rawValue, "--durability", file)
+            let found =
+                configuration.quorums ?? .sizes(Configuration.defaultQuorums(members: configuration.members.count))
+            try check(quorums, found, "the quorum system", file)
             guard configuration.durability == .disk else {
                 throw BenchError(
                     "the cluster in \(path) kept its state in memory, and it went with its processes: remove \(path), and start anew"
@@ -41,13 +45,15 @@ package struct ClusterDirectory {
                     : "\(path) cannot be made (\(String(cString: strerror(errno)))); its parent must be there and writable"
             )
         }
-        configuration = try Self.new(replicas ?? 3, respPort ?? 6_401, durability ?? .disk)
+        configuration = try Self.new(
+            replicas ?? quorums?.namedMembers ?? 3, respPort ?? 6_401, durability ?? .disk, quorums)
         isNew = true
         try ClusterFileText.write(configuration, to: file)
     }
 
     private static func new(
-        _ replicas: Int, _ respPort: UInt16, _ durability: Configuration.Durability
+        _ replicas: Int, _ respPort: UInt16, _ durability: Configuration.Durability,
+        _ quorums: Configuration.QuorumSystem?
     ) throws -> Configuration {
         guard (1...15).contains(replicas) else {
             throw BenchError("--replicas is \(replicas); 1 to 15 are possible")
@@ -59,7 +65,8 @@ package struct ClusterDirectory {
             clusterID: .random(),
             members: (0..<replicas).map {
                 Configuration.Member(id: $0, address: "127.0.0.1", respPort: respPort + UInt16($0))
-            }, interface: "lo", group: try FreeGroup.choose(members: replicas), durability: durability)
+            }, interface: "lo", group: try FreeGroup.choose(members: replicas), quorums: quorums,
+            durability: durability)
         // One or two replicas have no majority beside one of them; whoever asks for that few means it.
         configuration.allowSingleCopy = replicas <= 2
         try configuration.validate()

@@ -95,12 +95,7 @@ extension Replica {
     private func bounded(_ lane: ReplicaID, _ held: LaneTrack, above from: UInt64) -> Position? {
         var counts = InlineArray<16, UInt64>(repeating: 0)
         for member in 0..<members {
-            let received = status(of: ReplicaID(member)).received(lane.index)
-            // A status names only the newest generation. Whoever reports a later one hides how far it holds this one, which
-            // does not grow any more: there is nothing to run ahead of.
-            let value =
-                member == me.index || received.generation > held.generation
-                ? held.held : received.generation == held.generation ? received.sequence : 0
+            let value = heldBy(member, lane, held)
             // Insertion sort, highest first: at most fifteen values.
             var i = member
             while i > 0, counts[i - 1] < value {
@@ -111,12 +106,35 @@ extension Replica {
         }
         // What is decided lies on a `Q2`, whatever the members at hand report.
         let decided = committed[lane.index]
+        let onQ2 =
+            configuration.quorums.areCounting
+            ? counts[configuration.quorums.classic - 1] : highestOnQ2(lane, held, counts)
         let reached = min(
-            held.held,
-            max(counts[configuration.quorums.classic - 1], decided.generation == held.generation ? decided.sequence : 0)
-        )
+            held.held, max(onQ2, decided.generation == held.generation ? decided.sequence : 0))
         let sequence = reached + min(held.held - reached, sequencing.optimism)
         return sequence > from ? lanes.position(lane, held.generation, sequence) : nil
+    }
+
+    /// How far a member reports to hold a generation of a lane.
+    @inline(__always)
+    private func heldBy(_ member: Int, _ lane: ReplicaID, _ held: LaneTrack) -> UInt64 {
+        let received = status(of: ReplicaID(member)).received(lane.index)
+        // A status names only the newest generation. Whoever reports a later one hides how far it holds this one, which
+        // does not grow any more: there is nothing to run ahead of.
+        return member == me.index || received.generation > held.generation
+            ? held.held : received.generation == held.generation ? received.sequence : 0
+    }
+
+    /// The highest sequence that all of some `Q2` report; `counts` are what the members report, highest first.
+    private func highestOnQ2(_ lane: ReplicaID, _ held: LaneTrack, _ counts: InlineArray<16, UInt64>) -> UInt64 {
+        for place in configuration.quorums.classic - 1..<members {
+            var holders = MemberSet()
+            for member in 0..<members where heldBy(member, lane, held) >= counts[place] {
+                holders.insert(ReplicaID(member))
+            }
+            if configuration.quorums.isClassic(holders) { return counts[place] }
+        }
+        return 0
     }
 
     /// Halved when votes had to wait for data, raised by one when they did not for a while.

@@ -31,10 +31,16 @@ package enum ClusterFile {
         } catch {
             throw invalid("this is not JSON\(place(error)); one object with the cluster's settings is needed", error)
         }
-        guard case .object = tree else {
+        guard case .object(var top) = tree else {
             throw invalid("the file holds no JSON object; one with the cluster's settings is needed")
         }
-        let settings = tree.flattened()
+        // Three sizes are a setting like any other; whatever else stands there has a form of its own.
+        var quorums: SettingsTree?
+        if let found = top["quorums"], !found.isFlatSetting {
+            quorums = found
+            top["quorums"] = nil
+        }
+        let settings = SettingsTree.object(top).flattened()
         if let refusal = ClusterSchema.refusal(settings) { throw invalid(refusal) }
         let provider = InMemoryProvider(
             name: "cluster file",
@@ -42,7 +48,7 @@ package enum ClusterFile {
                 settings.map { (AbsoluteConfigKey($0.path), ConfigValue($0.value.content, isSecret: false)) },
                 uniquingKeysWith: { first, _ in first }))
         let members = Set(settings.filter { $0.path.first == "members" }.map { $0.path[1] }).count
-        let configuration: Trireme.Configuration
+        var configuration: Trireme.Configuration
         do {
             configuration = try read(ConfigReader(provider: provider), members: members)
         } catch let error as TriremeError {
@@ -50,6 +56,7 @@ package enum ClusterFile {
         } catch {
             throw invalid("\(error)", error)
         }
+        if let quorums { configuration.quorums = try QuorumSettings.parse(quorums, members: members) }
         try configuration.validate()
         return configuration
     }

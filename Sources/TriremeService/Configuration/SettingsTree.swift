@@ -52,6 +52,15 @@ enum SettingsTree: Decodable {
         }
     }
 
+    /// Whether it is one setting as it stands: nothing, or a list of whole numbers.
+    var isFlatSetting: Bool {
+        switch self {
+        case .none: true
+        case .array: integers != nil
+        default: false
+        }
+    }
+
     private var integers: [Int]? {
         guard case .array(let items) = self else { return nil }
         let numbers = items.compactMap { if case .int(let number) = $0 { number } else { nil } }

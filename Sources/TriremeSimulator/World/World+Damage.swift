@@ -90,13 +90,31 @@ extension World {
 }
 
 extension Scenario {
+    /// Whether the others can elect and decide without these, and these alone decide nothing.
+    func mayLose(_ lost: MemberSet) -> Bool {
+        var kept = MemberSet()
+        for member in 0..<members where !lost.contains(ReplicaID(member)) { kept.insert(ReplicaID(member)) }
+        return quorums.isPhase1(kept) && quorums.isClassic(kept) && !quorums.isClassic(lost)
+    }
+    var mayLoseAnyOne: Bool {
+        (0..<members).allSatisfy {
+            var one = MemberSet()
+            one.insert(ReplicaID($0))
+            return mayLose(one)
+        }
+    }
+
     /// One seed in four has a few replicas whose disks are bad, or that have none: as many as may be lost and the rest still
     /// elect, decide and hold a copy of everything.
     mutating func drawDamage() {
         var random = CoreRandom(seed: seed &* 0xD1B5_4A32_D192_ED03 &+ 0xDA3A)
-        let most = min(members - max(quorums.phase1, quorums.classic), quorums.classic - 1)
-        guard random.below(4) == 0, most > 0 else { return }
-        while frail.count < most { frail.insert(ReplicaID(Int(random.below(UInt64(members))))) }
+        guard random.below(4) == 0 else { return }
+        for _ in 0..<4 * members {
+            var more = frail
+            more.insert(ReplicaID(Int(random.below(UInt64(members)))))
+            if mayLose(more) { frail = more }
+        }
+        guard frail.bits != 0 else { return }
         if random.below(6) == 0 {
             isVolatile = true
             retainedBatches = 64 * members

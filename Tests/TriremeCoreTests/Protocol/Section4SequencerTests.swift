@@ -204,11 +204,13 @@ import TriremeCore
         follower.durable()
         #expect(follower.core.commitIndex == 1)
     }
-    private func reign(_ members: Int = 3, recovering: (borrowing Single.Recovery) -> Void = { _ in }) -> Single {
-        let single = Single(members: members, recovering: recovering)
+    private func reign(
+        _ members: Int = 3, quorums: Quorums? = nil, recovering: (borrowing Single.Recovery) -> Void = { _ in }
+    ) -> Single {
+        let single = Single(members: members, quorums: quorums, recovering: recovering)
         let ballot = single.stand()
         single.durable()
-        for member in 1..<members { single.sendPromise(ballot, from: member) }
+        for member in 1..<single.members { single.sendPromise(ballot, from: member) }
         single.turn()
         return single
     }
@@ -228,6 +230,35 @@ import TriremeCore
         sequencer.status(from: 1) { $0.received[1] = batch(1, 100).position }
         let reach = sequencer.turn(milliseconds: 1).proposals.last?.entry.cut[1].sequence ?? 0
         #expect(reach > 100 && reach <= 100 + 20)
+    }
+    // As many as the smallest Q2 has are none where it matters who they are.
+    @Test func optimismCountsFromWhatAQ2HoldsNotFromWhatSoManyHold() throws {
+        let decide = QuorumRule.sets([MemberSet([0, 3]), MemberSet([0, 4])])
+        let sequencer = reign(quorums: try Quorums(members: 5, phase1: nil, classic: decide)) { recover in
+            for k in 1...600 { recover(.batch(batch(1, g1, UInt64(k)))) }
+        }
+        for member in [1, 2] { sequencer.status(from: member) { $0.received[1] = batch(1, 600).position } }
+        sequencer.status(from: 3) { $0.received[1] = batch(1, 100).position }
+        let first = sequencer.turn(milliseconds: 1).proposals.last?.entry.cut[1].sequence ?? 0
+        #expect(first > 100 && first <= 100 + 20)
+        sequencer.status(from: 4) { $0.received[1] = batch(1, 300).position }
+        let second = sequencer.turn(milliseconds: 1).proposals.last?.entry.cut[1].sequence ?? 0
+        #expect(second > 300 && second <= 300 + 20)
+    }
+    @Test func onlyTheMembersOfAQ2Decide() throws {
+        let decide = QuorumRule.sets([MemberSet([0, 3]), MemberSet([0, 4])])
+        let follower = Single(quorums: try Quorums(members: 5, phase1: nil, classic: decide))
+        follower.propose(b(1, 1), slot: 1, .nothing)
+        follower.turn()
+        follower.durable()
+        for member in [1, 2] {
+            follower.status(from: member) { $0.votes = VoteRun(ballot: b(1, 1), first: 1, last: 1) }
+        }
+        follower.turn()
+        #expect(follower.core.commitIndex == 0)
+        follower.status(from: 4) { $0.votes = VoteRun(ballot: b(1, 1), first: 1, last: 1) }
+        follower.turn()
+        #expect(follower.core.commitIndex == 1)
     }
     @Test func aHandOverWaitsForItsSlots() {
         let sequencer = reign()

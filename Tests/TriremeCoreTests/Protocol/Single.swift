@@ -8,16 +8,19 @@ final class Single {
     var now: UInt64 = 1_000_000
 
     init(
-        _ me: Int = 0, members: Int = 3, q1: Int? = nil, q2: Int? = nil, isForgetful: Bool = false,
-        historySlots: Int = 1_024, isAnswered: Bool = true,
+        _ me: Int = 0, members: Int = 3, q1: Int? = nil, q2: Int? = nil, quorums given: Quorums? = nil,
+        isForgetful: Bool = false, historySlots: Int = 1_024, isAnswered: Bool = true,
         recovering: (borrowing Recovery) -> Void = { _ in }
     ) {
+        let members = given?.members ?? members
         self.members = members
         let standard = try! Quorums.standard(members: members)
         let phase1 = q1 ?? standard.phase1
-        let quorums = try! Quorums(
-            members: members, phase1: phase1, classic: q2 ?? standard.classic,
-            fast: Quorums.smallestFast(members: members, phase1: phase1), allowSingleCopy: true)
+        let quorums =
+            try! given
+            ?? Quorums(
+                members: members, phase1: phase1, classic: q2 ?? standard.classic,
+                fast: Quorums.smallestFast(members: members, phase1: phase1), allowSingleCopy: true)
         core = Replica(
             CoreConfiguration(quorums: quorums, me: ReplicaID(me), entryHistorySlots: historySlots),
             isForgetful: isForgetful, seed: 1)
