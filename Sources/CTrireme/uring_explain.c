@@ -6,10 +6,11 @@
 #include <unistd.h>
 
 #include "message.h"
+#include "faults_private.h"
 #include "uring_private.h"
 
 int trm_uring_disabled_sysctl(void) {
-    int descriptor = open("/proc/sys/kernel/io_uring_disabled", O_RDONLY | O_CLOEXEC);
+    int descriptor = TRM_CALL(sysctl_open, open("/proc/sys/kernel/io_uring_disabled", O_RDONLY | O_CLOEXEC));
     if (descriptor < 0) return -1;
     char text[8] = {0};
     ssize_t count = read(descriptor, text, sizeof text - 1);

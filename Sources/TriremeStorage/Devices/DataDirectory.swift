@@ -174,7 +174,7 @@ package struct DataDirectory: ~Copyable {
 func reason(_ result: Int32) -> String { String(cString: strerror(-result)) }
 
 /// Calls a function of the shim that leaves a sentence, and returns that sentence.
-private func sentence(_ body: (UnsafeMutablePointer<CChar>, Int) -> Void) -> String {
+func sentence(_ body: (UnsafeMutablePointer<CChar>, Int) -> Void) -> String {
     withUnsafeTemporaryAllocation(of: CChar.self, capacity: 512) { text in
         text.initialize(repeating: 0)
         body(text.baseAddress!, text.count)

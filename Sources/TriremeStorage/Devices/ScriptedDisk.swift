@@ -151,6 +151,13 @@ package struct ScriptedDevice: StorageDevice, ~Copyable {
         try disk.noteRead(file, Int(offset))
         return disk.get(file, Int(offset), into)
     }
+    /// What was begun is not there before its end: until then its memory holds what no record holds.
+    package mutating func beginReading(
+        _ file: StorageFile, at offset: UInt64, into: UnsafeMutableRawBufferPointer
+    ) -> StorageRead {
+        into.initializeMemory(as: UInt8.self, repeating: 0xDD)
+        return StorageRead(file, offset, into)
+    }
     package mutating func writeNow(
         _ file: StorageFile, at offset: UInt64, _ bytes: UnsafeRawBufferPointer
     ) throws(StorageError) {

@@ -38,12 +38,7 @@ extension Log where Device: ~Copyable {
         let copies = try device.readSuperblock()
         var superblock = copies.newest
         try superblock.check(identity, geometry)
-        if let snapshot = superblock.snapshot {
-            try device.checkSnapshot(snapshot, identity: identity)
-            try visit(.snapshot(snapshot))
-        }
-        var scan = LogScan(superblock)
-        try scan.run(&device, visit: visit)
+        let scan = try device.readLog(superblock, visit: visit)
 
         let highest = max(copies.highestGeneration, scan.summary.highestWriter)
         superblock.generation = Generation(rawValue: highest.rawValue + 1)
@@ -92,6 +87,19 @@ extension Superblock {
 }
 
 extension StorageDevice where Self: ~Copyable {
+    /// All that a start reads once it knows the superblock. It writes nothing; an inspection asks the same.
+    mutating func readLog(
+        _ superblock: Superblock, visit: (RecoveryEvent) throws(StorageError) -> Void
+    ) throws(StorageError) -> (end: StreamEnd, summary: RecoverySummary) {
+        if let snapshot = superblock.snapshot {
+            try checkSnapshot(snapshot, identity: superblock.identity)
+            try visit(.snapshot(snapshot))
+        }
+        var scan = LogScan(superblock)
+        try scan.run(&self, visit: visit)
+        return (scan.end, scan.summary)
+    }
+
     private func unreadable(_ snapshot: SnapshotDescription, _ what: String) -> StorageError {
         StorageError(
             .damaged,
@@ -107,6 +115,19 @@ extension StorageDevice where Self: ~Copyable {
             throw unreadable(snapshot, "its header is not that of the snapshot which the superblock names")
         }
     }
+    /// Reads the payload piece by piece and compares its checksum; keeps nothing of it.
+    mutating func checkSnapshotPayload(_ snapshot: SnapshotDescription) throws(StorageError) {
+        let bytes = roundedToPages(Int(snapshot.lengthBytes))
+        let memory = UnsafeMutableRawBufferPointer.allocate(
+            byteCount: StreamReader.pieceBytes, alignment: Limits.pageBytes)
+        defer { memory.deallocate() }
+        var checksum: UInt32 = 0
+        for at in stride(from: 0, to: bytes, by: memory.count) {
+            let piece = UnsafeMutableRawBufferPointer(rebasing: memory[..<min(memory.count, bytes - at)])
+            checksum = try add(piece, at, of: snapshot, to: checksum)
+        }
+        try compare(checksum, snapshot)
+    }
     mutating func readSnapshot(
         _ snapshot: SnapshotDescription, identity: LogIdentity, into memory: UnsafeMutableRawBufferPointer
     ) throws(StorageError) {
@@ -115,13 +136,21 @@ extension StorageDevice where Self: ~Copyable {
         var checksum: UInt32 = 0
         var at = 0
         while at < bytes {
-            let count = min(SegmentWindow.bytes, bytes - at)
+            let count = min(StreamReader.pieceBytes, bytes - at)
             let piece = UnsafeMutableRawBufferPointer(rebasing: memory[at..<at + count])
-            let got = try readNow(.snapshot(snapshot.file), at: UInt64(Limits.pageBytes + at), into: piece)
-            guard got == count else { throw unreadable(snapshot, "it ends early") }
-            checksum = trm_crc32c(checksum, piece.baseAddress!, min(count, Int(snapshot.lengthBytes) - at))
+            checksum = try add(piece, at, of: snapshot, to: checksum)
             at += count
         }
+        try compare(checksum, snapshot)
+    }
+    private mutating func add(
+        _ piece: UnsafeMutableRawBufferPointer, _ at: Int, of snapshot: SnapshotDescription, to checksum: UInt32
+    ) throws(StorageError) -> UInt32 {
+        let got = try readNow(.snapshot(snapshot.file), at: UInt64(Limits.pageBytes + at), into: piece)
+        guard got == piece.count else { throw unreadable(snapshot, "it ends early") }
+        return trm_crc32c(checksum, piece.baseAddress!, min(piece.count, Int(snapshot.lengthBytes) - at))
+    }
+    private func compare(_ checksum: UInt32, _ snapshot: SnapshotDescription) throws(StorageError) {
         guard checksum == snapshot.checksum else { throw unreadable(snapshot, "its payload is not its checksum's") }
     }
 }
