@@ -73,7 +73,8 @@ let package = Package(
         .testTarget(
             name: "TriremeTransportTests", dependencies: ["CTrireme", "TriremeCore", "TriremeTransport"],
             swiftSettings: settings),
-        .testTarget(name: "TriremeTests", dependencies: ["Trireme"], swiftSettings: settings),
+        .testTarget(
+            name: "TriremeTests", dependencies: ["CTrireme", "Trireme", "TriremeRuntime"], swiftSettings: settings),
         .testTarget(
             name: "TriremeServiceTests",
             dependencies: [

@@ -24,7 +24,8 @@
     SITE(namespace_open) SITE(namespace_enter)                                                       \
     /* the machine: host.c, host_memory.c, host_threads.c, uring_explain.c */                        \
     SITE(event_create) SITE(event_signal) SITE(event_drain) SITE(resident_open) SITE(resident_read)  \
-    SITE(region_huge_map) SITE(region_map) SITE(region_populate) SITE(thread_create) SITE(sysctl_open)
+    SITE(region_huge_map) SITE(region_map) SITE(region_populate) SITE(thread_create) SITE(sysctl_open) \
+    SITE(sysctl_read)
 
 #define TRM_SITE_NUMBER(name) TRM_SITE_##name,
 enum { TRM_SITES(TRM_SITE_NUMBER) TRM_SITE_COUNT };

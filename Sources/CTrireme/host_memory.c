@@ -83,7 +83,7 @@ int trm_region_map(size_t bytes, const trm_region_options *options, trm_region *
     if (!from_huge_table) {
         base = map_aligned(bytes, flags);
         if (base == MAP_FAILED) return -errno;
-        madvise(base, bytes, MADV_HUGEPAGE);
+        madvise(base, bytes, MADV_HUGEPAGE);  // advice, not a site
     }
     // Before the first touch, which takes the pages.
     bool bound = bind_to_node(base, bytes, options->node);

@@ -33,6 +33,8 @@ package protocol StorageDevice: ~Copyable {
         _ file: StorageFile, at offset: UInt64, _ pieces: UnsafeBufferPointer<UnsafeRawBufferPointer>, token: UInt64)
     /// Starts a read of `into.count` bytes.
     mutating func read(_ file: StorageFile, at offset: UInt64, into: UnsafeMutableRawBufferPointer, token: UInt64)
+    /// Why a snapshot file cannot grow to so many bytes, in one sentence; nil where it can. One system call.
+    func refusal(of file: StorageFile, bytes: UInt64) -> StorageError?
     /// The next completion that has arrived, if any. Never waits.
     mutating func next() -> StorageCompletion?
 
@@ -73,6 +75,7 @@ package struct StorageRead {
 
 /// Devices that do not read ahead read when they are asked for the end: the same bytes, and no surprise in a simulation.
 extension StorageDevice where Self: ~Copyable {
+    package func refusal(of file: StorageFile, bytes: UInt64) -> StorageError? { nil }
     package mutating func beginReading(
         _ file: StorageFile, at offset: UInt64, into: UnsafeMutableRawBufferPointer
     ) -> StorageRead { StorageRead(file, offset, into) }

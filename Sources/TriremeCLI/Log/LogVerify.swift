@@ -28,7 +28,8 @@ struct LogVerify: ParsableCommand {
     }
     private func look() throws -> (LogVerification, Superblock, isInUse: Bool) {
         try target.look("verify") { inspection in
-            (try inspection.verify(), inspection.superblock, inspection.device.isInUse)
+            let isInUse = inspection.device.isInUse
+            return (try inspection.verify(isInUse: isInUse), inspection.superblock, isInUse)
         }
     }
 
@@ -51,6 +52,7 @@ struct LogVerify: ParsableCommand {
             lines.append(
                 "at its start a replica reads these \(Format.grouped(records)) records, goes on at \(end), and takes a generation "
                     + "above \(generation)")
+        case .runs: lines.append("what a start would do is asked when no replica runs here")
         case .refuses(let why): lines.append("at its start a replica refuses this directory: \(why)")
         }
         lines.append(
@@ -66,6 +68,7 @@ struct LogVerify: ParsableCommand {
                     "starts": .bool(true), "endOffset": .unsigned(end), "records": .unsigned(records),
                     "generationAbove": LogText.json(generation),
                 ])
+            case .runs: .null
             case .refuses(let why): .members(["starts": .bool(false), "reason": .string(why)])
             }
         return .members([

@@ -5,6 +5,7 @@ import TriremeStorage
 import TriremeTransport
 
 struct Snapshots {
+    static let retryNanoseconds: UInt64 = 1_000_000_000
     var isWanted = false
     var inFlight: (slot: UInt64, cut: Cut)?
     /// The log's end when the last one was taken.
@@ -20,6 +21,8 @@ struct Snapshots {
     var carryingBefore: UInt64?
     /// That has more to do at once.
     var hasMoreToCarry = false
+    /// Bytes of the one for which the disk has no room, and when to look again.
+    var refused: (bytes: Int, until: UInt64)?
 
     /// Notes where the log first mentions a slot: its segment stays until a snapshot covers the slot.
     mutating func note(_ slot: UInt64, at offset: UInt64, in offsets: borrowing SlotRing<UInt64>) {
@@ -50,6 +53,15 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
             }
         }
         guard snapshots.isWanted else { return }
+        if let refused = snapshots.refused {
+            // Execution goes on while the disk is full; the log keeps what it has.
+            guard now >= refused.until else { return snapshots.isWanted = false }
+            guard log.snapshotRefusal(lengthBytes: refused.bytes) == nil else {
+                snapshots.refused?.until = now + Snapshots.retryNanoseconds
+                return snapshots.isWanted = false
+            }
+            snapshots.refused = nil
+        }
         guard core.executor.isBetweenSlots, !cursor.isActive else {
             // The slot may lack batches for which there is no room.
             if !log.canAppend(settings.batchBytes) { makeRoom() }
@@ -88,6 +100,7 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
         let slot = core.executor.slot
         let cut = core.executor.cut
         snapshots.isWanted = false
+        let takenBefore = snapshots.takenAt
         snapshots.takenAt = log.endOffset
         counters.snapshots += 1
         snapshots.inFlight = (slot, cut)
@@ -98,6 +111,12 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
         }
         do {
             let bytes = try application.snapshot()
+            if let refusal = log.snapshotRefusal(lengthBytes: bytes.count) {
+                snapshots.inFlight = nil
+                snapshots.takenAt = takenBefore
+                snapshots.refused = (bytes.count, now + Snapshots.retryNanoseconds)
+                return notice = refusal.message
+            }
             log.writeSnapshot(
                 slot: slot, cut: cut, lengthBytes: bytes.count,
                 memory: UnsafeRawBufferPointer(start: bytes.baseAddress, count: roundedToPages(bytes.count)))

@@ -18,6 +18,13 @@ package struct Engine<Device: StorageDevice & ~Copyable, Wire: Network & ~Copyab
     private var countedSlots: UInt64 = 0
     /// Set once; a failed engine does nothing any more.
     package internal(set) var failure: EngineFailure?
+    /// What the operator should hear, once.
+    var notice: String? { didSet { hasNotice = notice != nil } }
+    package private(set) var hasNotice = false
+    package mutating func takeNotice() -> String? {
+        defer { notice = nil }
+        return notice
+    }
 
     var effects = Effects()
     var gate = Gate()

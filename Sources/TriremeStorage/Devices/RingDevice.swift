@@ -144,6 +144,20 @@ package struct RingDevice: StorageDevice, ~Copyable {
         return completions[firstCompletion]
     }
 
+    /// What stays free on the disk for others, so that its being full is never found out by a write that fails.
+    private static let spareBytes: UInt64 = 16 << 20
+    package func refusal(of file: StorageFile, bytes: UInt64) -> StorageError? {
+        var free: UInt64 = 0
+        let size = max(0, lseek(directory.descriptors[DataDirectory.index(of: file)], 0, SEEK_END))
+        guard UInt64(size) < bytes, trm_free_bytes(directory.path, &free) == 0 else { return nil }
+        let needed = bytes - UInt64(size) + Self.spareBytes
+        guard free < needed else { return nil }
+        return StorageError(
+            .full,
+            "data directory \(directory.path): the next snapshot needs \(needed >> 20) MiB more, \(free >> 20) MiB are free on its "
+                + "disk; free some, or no command is taken any more once the log is full")
+    }
+
     // MARK: waiting
 
     private func failed(_ what: String, _ file: StorageFile, _ offset: UInt64, _ result: Int) -> StorageError {

@@ -116,25 +116,34 @@ package struct LogInspection<Device: StorageDevice & ~Copyable>: ~Copyable {
             guard let first = try walk.nextHeader(from: UInt64(roundedToPages(Int(from))), &device) else { return nil }
             walk.resume(at: first.offset)
         }
+        var last: (place: UInt64, isVouched: Bool)?
         while true {
-            switch try walk.next(&device) {
-            case .full: return (walk.end.offset, .full, walk.vouched)
-            case .record(let header, let base, let isWhole):
-                if !isWhole, !(try walk.isVouched(header.offset, &device)) {
-                    return (walk.end.offset, .torn, walk.vouched)
-                }
-                guard try visit(.record(record(header, base, isWhole))) else { return nil }
+            let step = try walk.next(&device)
+            let place = walk.end.offset
+            if case .full = step { return (place, .full, walk.vouched) }
+            if case .record(let header, let base, true) = step {
+                guard try visit(.record(record(header, base, true))) else { return nil }
                 walk.advance(past: header)
-            case .broken:
-                let place = walk.end.offset
-                guard try walk.isVouched(place, &device) else {
-                    return (place, try whatIsLeft(at: place, &walk), walk.vouched)
-                }
-                let next = try walk.nextHeader(from: place + UInt64(Limits.pageBytes), &device)
-                guard try visit(.gap(from: place, to: next?.offset ?? walk.vouched)) else { return nil }
-                guard let next else { return (place, .damaged, walk.vouched) }
-                walk.resume(at: next.offset)
+                continue
             }
+            // What is not sound is read anew, and once more when something vouches for it: a replica that runs may have
+            // written it since it was read ahead.
+            if last?.place != place || (last?.isVouched == false && walk.vouched > place) {
+                last = (place, try walk.isVouched(place, &device))
+                walk.refresh(&device)
+                continue
+            }
+            if case .record(let header, let base, _) = step {
+                guard walk.vouched > place else { return (place, .torn, walk.vouched) }
+                guard try visit(.record(record(header, base, false))) else { return nil }
+                walk.advance(past: header)
+                continue
+            }
+            guard walk.vouched > place else { return (place, try whatIsLeft(at: place, &walk), walk.vouched) }
+            let next = try walk.nextHeader(from: place + UInt64(Limits.pageBytes), &device)
+            guard try visit(.gap(from: place, to: next?.offset ?? walk.vouched)) else { return nil }
+            guard let next else { return (place, .damaged, walk.vouched) }
+            walk.resume(at: next.offset)
         }
     }
 

@@ -15,6 +15,8 @@ package struct LogProblem: Sendable, Equatable {
 package enum StartVerdict: Sendable, Equatable {
     /// It starts, cuts off what lies behind `endOffset`, and goes on there in a generation above `highestGeneration`.
     case starts(endOffset: UInt64, records: UInt64, highestGeneration: Generation)
+    /// A replica runs there: what a start would do is asked of a directory at rest.
+    case runs
     /// It refuses, with this sentence.
     case refuses(String)
 }
@@ -32,12 +34,12 @@ package struct LogVerification: Sendable {
 extension LogInspection where Device: ~Copyable {
     /// Reads everything: superblock, snapshot, log. Bytes that do not matter are the padding of records, what lies behind the
     /// end of the log and before its start, and the snapshot file that the superblock does not name.
-    package mutating func verify() throws(StorageError) -> LogVerification {
+    package mutating func verify(isInUse: Bool = false) throws(StorageError) -> LogVerification {
         var result = LogVerification(statistics: LogStatistics(superblock))
         checkCopies(&result)
         if let snapshot = superblock.snapshot { try check(snapshot, &result) }
         try checkLog(&result)
-        result.verdict = try verdict()
+        result.verdict = isInUse ? .runs : try verdict()
         return result
     }
 

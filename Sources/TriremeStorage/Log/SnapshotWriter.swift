@@ -4,11 +4,11 @@ import CTrireme
 import TriremeCore
 
 /// The first page of a snapshot file. It says what the superblock says, and whose it is.
-enum SnapshotHeader {
-    static let magic: UInt32 = 0x534D_5254  // "TRMS"
-    static let version: UInt32 = 1
+package enum SnapshotHeader {
+    package static let magic: UInt32 = 0x534D_5254  // "TRMS"
+    package static let version: UInt32 = 1
 
-    static func encode(_ snapshot: SnapshotDescription, _ identity: LogIdentity, to page: UnsafeMutableRawPointer) {
+    package static func encode(_ snapshot: SnapshotDescription, _ identity: LogIdentity, to page: UnsafeMutableRawPointer) {
         page.initializeMemory(as: UInt8.self, repeating: 0, count: Limits.pageBytes)
         var out = WireWriter(UnsafeMutableRawBufferPointer(start: page, count: Limits.pageBytes))
         out.put(magic)

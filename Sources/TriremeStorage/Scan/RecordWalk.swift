@@ -100,6 +100,12 @@ struct RecordWalk: ~Copyable {
         isFirst = true
     }
 
+    /// Forgets what was read ahead: a replica that runs may have written it meanwhile. For inspections only.
+    mutating func refresh<Device: StorageDevice & ~Copyable>(_ device: inout Device) {
+        reader.drop(&device)
+        behind.drop(&device)
+    }
+
     /// Gives back what is being read ahead; always the last call.
     mutating func close<Device: StorageDevice & ~Copyable>(_ device: inout Device) {
         reader.drop(&device)
