@@ -20,6 +20,7 @@ private final class Life {
         var configuration = Configuration(
             clusterID: .random(), members: [.init(id: 0, address: "127.0.0.1")], interface: "lo",
             group: .init(address: "239.77.3.1", port: port))
+        configuration.allowSingleCopy = true
         configuration.segmentMebibytes = 1
         configuration.segments = 4
         configuration.batchBytes = 16_384

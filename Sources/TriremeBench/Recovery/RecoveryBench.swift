@@ -153,6 +153,7 @@ package struct RecoveryBench {
         let group = try FreeGroup.choose(members: 1)
         var configuration = Configuration(
             clusterID: .random(), members: [.init(id: 0, address: "127.0.0.1")], interface: "lo", group: group)
+        configuration.allowSingleCopy = true
         configuration.segments = geometry.segments
         configuration.segmentMebibytes = geometry.segmentBytes >> 20
         func start(format: Bool) throws -> ReplicaHost {
