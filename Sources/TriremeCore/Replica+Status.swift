@@ -74,8 +74,10 @@ extension Replica {
         noteWanted(lane, generation, sequence)
     }
 
-    /// What another member last said of itself.
-    package func status(of member: ReplicaID) -> Status { peers[member.index].status }
+    /// What another member last said of itself. In place: it changes when the next one arrives.
+    package func status(of member: ReplicaID) -> UnsafePointer<Status> {
+        UnsafePointer((peers + member.index).pointer(to: \.status)!)
+    }
     package func heardAt(_ member: ReplicaID) -> UInt64 { peers[member.index].heardAt }
 
     /// What is executed next (PROTOCOL §5); nil until the next slot is decided.

@@ -254,24 +254,24 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
     /// How far a member has executed this lane and has it on its disk: then its buffers are free again.
     private func releasedByOther(_ member: ReplicaID) -> UInt64 {
         let status = core.status(of: member)
-        let durable = status.durable[settings.core.me.index]
+        let durable = status.pointee.durable[settings.core.me.index]
         guard durable.generation == settings.generation,
-            status.received[settings.core.me.index].generation == settings.generation
+            status.pointee.received[settings.core.me.index].generation == settings.generation
         else { return 0 }
-        return min(status.released[settings.core.me.index], durable.sequence)
+        return min(status.pointee.released[settings.core.me.index], durable.sequence)
     }
 
     /// Silent for a while, or further behind in the order than a voting window: it catches up by itself. Without a disk there is
     /// little to catch up from, so that the others are more patient: whoever is left behind there is lost for good.
     private func isStraggler(_ member: ReplicaID) -> Bool {
         let status = core.status(of: member)
-        if status.flags.contains(.observes) || status.flags.contains(.stranded) { return true }
+        if status.pointee.flags.contains(.observes) || status.pointee.flags.contains(.stranded) { return true }
         let silence = now - core.heardAt(member)
         guard log.device.isDurable else {
             return silence > Self.patienceWithoutDisk * settings.core.timing.suspicionNanoseconds
         }
         return silence > settings.core.timing.suspicionNanoseconds
-            || status.commitIndex + UInt64(Limits.votesAheadSlots) < core.commitIndex
+            || status.pointee.commitIndex + UInt64(Limits.votesAheadSlots) < core.commitIndex
     }
     /// Suspicion timeouts: 0.2 s.
     private static var patienceWithoutDisk: UInt64 { 4 }
