@@ -117,14 +117,15 @@ struct FaultTests {
         #expect(quiet.refusals.isEmpty && quiet.acknowledged == 24 && !quiet.stoodStill)
         let visits = (0..<trm_site_count()).map { trm_faults_visits(faults, $0) }
         let names = (0..<trm_site_count()).map { String(cString: trm_site_name($0)) }
-        // What a replica on a disk goes through; an operation that a life no longer visits is noticed.
+        // What a replica on a disk goes through; an operation that a life no longer visits is noticed. One that is alone sends
+        // nothing and joins no group: those two, like all others, are broken in Tests/CTriremeTests/faults_tests.c.
         for name in [
             "ring_setup", "ring_probe", "ring_restrict", "ring_enable", "ring_register_self", "ring_register_files",
             "ring_update_file", "ring_register_region", "ring_buffers_map", "ring_buffers_register", "ring_enter", "ring_write",
-            "ring_read", "ring_send", "ring_receive", "ring_poll", "direct_open", "direct_flags", "direct_stat", "zero_map",
+            "ring_read", "ring_receive", "ring_poll", "direct_open", "direct_flags", "direct_stat", "zero_map",
             "zero_open", "zero_write", "zero_sync", "lock_open", "lock_take", "directory_open", "directory_sync", "file_sync",
             "file_read", "file_write", "free_bytes", "page_open", "page_stat", "page_grow", "page_map", "socket",
-            "socket_option", "socket_bind", "socket_join", "interface_list", "event_create", "event_signal", "event_drain",
+            "socket_option", "socket_bind", "interface_list", "event_create", "event_signal", "event_drain",
             "region_map", "region_populate", "thread_create",
         ] {
             #expect(visits[Int(trm_site_find(name))] > 0, "\(name) is not visited")
@@ -135,7 +136,8 @@ struct FaultTests {
             for (name, kind, value) in Self.kinds {
                 // Lost results and short ones are for transfers.
                 let isTransfer = names[Int(site)].hasSuffix("_write") || names[Int(site)].hasSuffix("_read")
-                guard isTransfer || kind == UInt32(TRM_FAULT_ERROR) || kind == UInt32(TRM_FAULT_DELAY) else { continue }
+                let isLateHere = kind == UInt32(TRM_FAULT_DELAY) && names[Int(site)].hasPrefix("ring_")
+                guard isTransfer || kind == UInt32(TRM_FAULT_ERROR) || isLateHere else { continue }
                 for skip in Set([0, count / 2, count - 1]).sorted() {
                     if value != UInt64(EIO), skip != count / 2, !isTransfer { continue }
                     number += 1
