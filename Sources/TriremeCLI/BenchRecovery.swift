@@ -16,7 +16,8 @@ struct BenchRecovery: ParsableCommand {
     var data = "/var/tmp"
     @Option(help: ArgumentHelp("How often to measure.", valueName: "n"))
     var runs = 3
-    @Option(help: ArgumentHelp("Commands that the replica has to execute again; 0 leaves that part out.", valueName: "n"))
+    @Option(
+        help: ArgumentHelp("Commands that the replica has to execute again; 0 leaves that part out.", valueName: "n"))
     var commands = 4_000_000
 
     func run() throws {
@@ -28,7 +29,9 @@ struct BenchRecovery: ParsableCommand {
             bench.runs = max(1, runs)
             let result = try bench.scan { Terminal.say($0) }
             let ratios = zip(result.scan, result.disk).map { $0 / $1 }.sorted()
-            Terminal.say("recovery over the disk's sequential read, median of \(ratios.count): \(Format.fixed(ratios[ratios.count / 2], 2))")
+            Terminal.say(
+                "recovery over the disk's sequential read, median of \(ratios.count): \(Format.fixed(ratios[ratios.count / 2], 2))"
+            )
             if commands > 0 { try bench.restart(commands: commands) { Terminal.say($0) } }
         } catch {
             throw fail("bench-recovery", error, code: 2)

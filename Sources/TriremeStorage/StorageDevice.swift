@@ -56,6 +56,8 @@ package protocol StorageDevice: ~Copyable {
     mutating func writeNow(_ file: StorageFile, at offset: UInt64, _ bytes: UnsafeRawBufferPointer) throws(StorageError)
     /// Makes durable what a dead process may have left in flight, before it is believed (PROTOCOL §9 ◆).
     mutating func flushNow() throws(StorageError)
+    /// The same for the superblock alone, between its pairs of copies.
+    mutating func flushSuperblockNow() throws(StorageError)
 }
 
 /// A read that was begun ahead of a scan.
@@ -84,6 +86,7 @@ extension StorageDevice where Self: ~Copyable {
     }
     package mutating func dropReading(_ read: StorageRead) {}
     package mutating func endStart() {}
+    package mutating func flushSuperblockNow() throws(StorageError) { try flushNow() }
 }
 
 /// A storage failure in one sentence: what, found, needed, how to mend it.

@@ -34,7 +34,8 @@ private final class Life {
         do {
             return try ReplicaHost.start(
                 configuration, replica: 0, dataDirectory: directory, format: format,
-                machine: AnyStateMachine.make(Ledger()), load: nil, countersPath: directory + "/counters", replicasHere: 1)
+                machine: AnyStateMachine.make(Ledger()), load: nil, countersPath: directory + "/counters",
+                replicasHere: 1)
         } catch {
             refusals.append("\(error)")
             return nil
@@ -101,7 +102,9 @@ struct FaultTests {
         ("late", UInt32(TRM_FAULT_DELAY), 20_000_000),
     ]
 
-    @Test("each site, at its first, a middle and its last visit: one sentence or no harm, and nothing acknowledged is lost")
+    @Test(
+        "each site, at its first, a middle and its last visit: one sentence or no harm, and nothing acknowledged is lost"
+    )
     func everySite() throws {
         let faults = try #require(trm_faults_create())
         trm_faults_adopt(faults)
@@ -121,9 +124,11 @@ struct FaultTests {
         // nothing and joins no group: those two, like all others, are broken in Tests/CTriremeTests/faults_tests.c.
         for name in [
             "ring_setup", "ring_probe", "ring_restrict", "ring_enable", "ring_register_self", "ring_register_files",
-            "ring_update_file", "ring_register_region", "ring_buffers_map", "ring_buffers_register", "ring_enter", "ring_write",
+            "ring_update_file", "ring_register_region", "ring_buffers_map", "ring_buffers_register", "ring_enter",
+            "ring_write",
             "ring_read", "ring_receive", "ring_poll", "direct_open", "direct_flags", "direct_stat", "zero_map",
-            "zero_open", "zero_write", "zero_sync", "lock_open", "lock_take", "directory_open", "directory_sync", "file_sync",
+            "zero_open", "zero_write", "zero_sync", "lock_open", "lock_take", "directory_open", "directory_sync",
+            "file_sync",
             "file_read", "file_write", "free_bytes", "page_open", "page_stat", "page_grow", "page_map", "socket",
             "socket_option", "socket_bind", "interface_list", "event_create", "event_signal", "event_drain",
             "region_map", "region_populate", "thread_create",
@@ -152,10 +157,13 @@ struct FaultTests {
                         #expect(sentence.count > 20 && !sentence.contains("\n"), "\(what): \"\(sentence)\"")
                     }
                     if let balance = life.balance() {
-                        #expect(balance >= life.acknowledged, "\(what): \(balance) of \(life.acknowledged) acknowledged")
+                        #expect(
+                            balance >= life.acknowledged, "\(what): \(balance) of \(life.acknowledged) acknowledged")
                         #expect(balance <= life.submitted, "\(what): \(balance) of \(life.submitted) submitted")
                     } else {
-                        #expect(life.acknowledged == 0, "\(what): acknowledged \(life.acknowledged), and does not start any more")
+                        #expect(
+                            life.acknowledged == 0,
+                            "\(what): acknowledged \(life.acknowledged), and does not start any more")
                     }
                 }
             }
@@ -164,7 +172,9 @@ struct FaultTests {
         #expect(hits > number * 3 / 4)
     }
 
-    @Test("a write that fails ends the replica at once, with the segment and the reason; what it had under way is not acknowledged")
+    @Test(
+        "a write that fails ends the replica at once, with the segment and the reason; what it had under way is not acknowledged"
+    )
     func writeFails() throws {
         let faults = try #require(trm_faults_create())
         trm_faults_adopt(faults)
@@ -173,7 +183,8 @@ struct FaultTests {
             trm_faults_destroy(faults)
         }
         var fault = trm_fault(
-            site: trm_site_find("ring_write"), kind: UInt32(TRM_FAULT_LOST_RESULT), value: UInt64(EIO), skip: 4, times: 0)
+            site: trm_site_find("ring_write"), kind: UInt32(TRM_FAULT_LOST_RESULT), value: UInt64(EIO), skip: 4,
+            times: 0)
         trm_faults_arm(faults, &fault)
         let life = Life(number: 0)
         life.run()

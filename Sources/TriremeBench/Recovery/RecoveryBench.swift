@@ -117,7 +117,8 @@ package struct RecoveryBench {
             guard begun < total else { return }
             device.read(
                 .segment(begun / perSegment), at: UInt64(begun % perSegment * bytes),
-                into: UnsafeMutableRawBufferPointer(start: ring.memory + slot * bytes, count: bytes), token: UInt64(slot))
+                into: UnsafeMutableRawBufferPointer(start: ring.memory + slot * bytes, count: bytes),
+                token: UInt64(slot))
             begun += 1
         }
         let start = trm_monotonic_nanoseconds()
@@ -126,7 +127,9 @@ package struct RecoveryBench {
             ring.wait(milliseconds: 1_000)
             ring.completions { device.complete(token: $0.token, result: $0.result) }
             while let completion = device.next() {
-                guard completion.result == bytes else { throw BenchError("a read of \(path) ended with \(completion.result)") }
+                guard completion.result == bytes else {
+                    throw BenchError("a read of \(path) ended with \(completion.result)")
+                }
                 done += 1
                 begin(Int(completion.token), on: &device)
             }
@@ -158,7 +161,8 @@ package struct RecoveryBench {
         configuration.segmentMebibytes = geometry.segmentBytes >> 20
         func start(format: Bool) throws -> ReplicaHost {
             try ReplicaHost.start(
-                configuration, replica: 0, dataDirectory: path, format: format, machine: AnyStateMachine.make(Counter()),
+                configuration, replica: 0, dataDirectory: path, format: format,
+                machine: AnyStateMachine.make(Counter()),
                 load: nil, countersPath: nil, replicasHere: 1)
         }
         var load = CounterLoad(lane: 0, commandBytes: Self.commandBytes)

@@ -29,7 +29,8 @@ struct LogInspect: ParsableCommand {
     @Option(help: ArgumentHelp("Stream offset before which to end.", valueName: "offset"))
     var to: UInt64 = .max
     @Option(
-        help: ArgumentHelp("Only batch, items, empty, filler; or items records with a promise, a vote, a note: decided."))
+        help: ArgumentHelp(
+            "Only batch, items, empty, filler; or items records with a promise, a vote, a note: decided."))
     var kind: Kind?
     @Option(help: ArgumentHelp("Only batches of this lane.", valueName: "replica"))
     var lane: Int?
@@ -78,7 +79,8 @@ struct LogInspect: ParsableCommand {
                     ]).line)
             } else {
                 Terminal.say(
-                    "snapshot/\(i): \(Format.grouped(bytes)) bytes, \(isNamed ? "the one that the superblock names" : "not named")")
+                    "snapshot/\(i): \(Format.grouped(bytes)) bytes, \(isNamed ? "the one that the superblock names" : "not named")"
+                )
             }
         }
         // The files in the order of the stream.
@@ -94,7 +96,8 @@ struct LogInspect: ParsableCommand {
                         "to": .unsigned(from + UInt64(geometry.segmentBytes)),
                     ]).line)
             } else {
-                Terminal.say("\(file): stream segment \(number), offsets \(from) to \(from + UInt64(geometry.segmentBytes))")
+                Terminal.say(
+                    "\(file): stream segment \(number), offsets \(from) to \(from + UInt64(geometry.segmentBytes))")
             }
         }
     }
@@ -159,7 +162,8 @@ struct LogInspect: ParsableCommand {
         let kind = LogText.kind(record.header.kind)
         let name = kind + String(repeating: " ", count: 6 - kind.count)
         Terminal.say(
-            "\(Format.padded("\(record.header.offset)", 14))  \(name)  \(record.header.writer)  \(LogText.content(record))")
+            "\(Format.padded("\(record.header.offset)", 14))  \(name)  \(record.header.writer)  \(LogText.content(record))"
+        )
     }
     private func say(_ from: UInt64, _ to: UInt64) {
         if target.json {

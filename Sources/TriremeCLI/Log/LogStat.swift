@@ -102,7 +102,8 @@ struct LogStat: ParsableCommand {
             let damaged = statistics.damagedRecords
             if damaged > 0 || damagedBytes > 0 {
                 lines.append(
-                    "DAMAGED: \(damaged) payloads and \(Format.grouped(damagedBytes)) bytes without records; trireme log verify says where")
+                    "DAMAGED: \(damaged) payloads and \(Format.grouped(damagedBytes)) bytes without records; trireme log verify says where"
+                )
             }
             return lines
         }

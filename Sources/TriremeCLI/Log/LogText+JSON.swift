@@ -72,7 +72,8 @@ extension LogText {
     static func json(_ record: InspectedRecord) -> JSON {
         let header = record.header
         var members: [JSON.Member] = [
-            .init(name: "offset", value: .unsigned(header.offset)), .init(name: "kind", value: .string(kind(header.kind))),
+            .init(name: "offset", value: .unsigned(header.offset)),
+            .init(name: "kind", value: .string(kind(header.kind))),
             .init(name: "writer", value: json(header.writer)),
             .init(name: "durableMark", value: .unsigned(header.durableMark)),
             .init(name: "payloadBytes", value: .integer(Int(header.content.payloadBytes))),

@@ -27,7 +27,8 @@ enum LogText {
                 + "\(mebibytes(g.segmentBytes))"
         ]
         if isInUse {
-            lines.append("a replica runs here: what lies behind its durable mark may be in flight, and segments may be recycled")
+            lines.append(
+                "a replica runs here: what lies behind its durable mark may be in flight, and segments may be recycled")
         }
         return lines
     }
@@ -37,8 +38,10 @@ enum LogText {
         case .unreadable: return "unreadable: not its checksum's"
         case .readable(let s):
             let forgetful = s.isForgetful ? ", forgetful" : ""
-            return "update \(s.sequence), generation \(s.generation), log from \(s.logStart), durable to \(s.durableMark)"
-                + "\(forgetful), " + (s.snapshot.map { "snapshot of slot \($0.slot) in snapshot/\($0.file)" } ?? "no snapshot")
+            return
+                "update \(s.sequence), generation \(s.generation), log from \(s.logStart), durable to \(s.durableMark)"
+                + "\(forgetful), "
+                + (s.snapshot.map { "snapshot of slot \($0.slot) in snapshot/\($0.file)" } ?? "no snapshot")
         }
     }
     static func end(_ end: LogEnd) -> String {

@@ -40,12 +40,15 @@ struct LogVerify: ParsableCommand {
             "\(Format.grouped(total.records)) records, \(Format.grouped(total.bytes)) bytes from stream offset "
                 + "\(superblock.logStart), everything before \(result.durableMark) had been durable")
         if let snapshot = superblock.snapshot {
-            lines.append("snapshot of slot \(snapshot.slot), \(Format.grouped(snapshot.lengthBytes)) bytes in snapshot/\(snapshot.file)")
+            lines.append(
+                "snapshot of slot \(snapshot.slot), \(Format.grouped(snapshot.lengthBytes)) bytes in snapshot/\(snapshot.file)"
+            )
         }
         if let end = result.end { lines.append("\(end.offset): \(LogText.end(end.end))") }
         for problem in result.problems {
             lines.append(
-                "DAMAGED \(LogText.file(problem.file)), bytes \(problem.byte) to \(problem.byte + problem.bytes): \(problem.what)")
+                "DAMAGED \(LogText.file(problem.file)), bytes \(problem.byte) to \(problem.byte + problem.bytes): \(problem.what)"
+            )
         }
         switch result.verdict {
         case .starts(let end, let records, let generation):
@@ -56,7 +59,8 @@ struct LogVerify: ParsableCommand {
         case .refuses(let why): lines.append("at its start a replica refuses this directory: \(why)")
         }
         lines.append(
-            result.isWhole ? "whole" : "damaged: \(result.problems.count) \(result.problems.count == 1 ? "place" : "places")")
+            result.isWhole
+                ? "whole" : "damaged: \(result.problems.count) \(result.problems.count == 1 ? "place" : "places")")
         return lines
     }
 
@@ -81,7 +85,8 @@ struct LogVerify: ParsableCommand {
             "problems": .array(
                 result.problems.map {
                     .members([
-                        "file": .string(LogText.file($0.file)), "byte": .unsigned($0.byte), "bytes": .unsigned($0.bytes),
+                        "file": .string(LogText.file($0.file)), "byte": .unsigned($0.byte),
+                        "bytes": .unsigned($0.bytes),
                         "what": .string($0.what),
                     ])
                 }),

@@ -108,10 +108,11 @@ package struct DataDirectory: ~Copyable {
     func sync() throws(StorageError) {
         for descriptor in descriptors {
             let result = trm_file_sync(descriptor)
-            guard result == 0 else {
-                throw StorageError(.io, "data directory \(path): fsync failed (\(reason(result))); it is not retried")
-            }
+            guard result == 0 else { throw failedSync(result) }
         }
+    }
+    func failedSync(_ result: Int32) -> StorageError {
+        StorageError(.io, "data directory \(path): fsync failed (\(reason(result))); it is not retried")
     }
 
     // MARK: pieces

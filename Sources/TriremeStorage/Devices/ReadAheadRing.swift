@@ -39,14 +39,33 @@ struct ReadAheadRing: ~Copyable {
     }
     /// Waits for it. Bytes read, or −errno.
     mutating func end(_ slot: Int) -> Int {
-        while results[slot] == nil {
-            _ = trm_ring_submit_and_wait(ring, 1, 1_000_000_000)
-            var completion = trm_completion()
-            while trm_ring_completions(ring, &completion, 1) == 1 {
-                results[Int(completion.token)] = completion.result
-            }
-        }
+        while results[slot] == nil { collect() }
         free.append(slot)
         return Int(results[slot]!)
+    }
+    private mutating func collect() {
+        _ = trm_ring_submit_and_wait(ring, 1, 1_000_000_000)
+        var completion = trm_completion()
+        while trm_ring_completions(ring, &completion, 1) == 1 { results[Int(completion.token)] = completion.result }
+    }
+
+    /// Flushes so many registered files, several at a time. 0 or the first −errno; nil where nothing could be begun. Nothing
+    /// else is under way.
+    mutating func flush(_ files: Int) -> Int32? {
+        var failure: Int32 = 0
+        var next = 0
+        while next < files {
+            let count = min(Self.capacity, files - next)
+            for slot in 0..<count {
+                results[slot] = nil
+                guard trm_ring_fsync(ring, UInt32(next + slot), false, UInt64(slot)) == 0 else { return nil }
+            }
+            for slot in 0..<count {
+                while results[slot] == nil { collect() }
+                if failure == 0 { failure = results[slot]! }
+            }
+            next += count
+        }
+        return failure
     }
 }

@@ -214,5 +214,14 @@ package struct RingDevice: StorageDevice, ~Copyable {
     private static func isAligned(_ bytes: UnsafeRawBufferPointer) -> Bool {
         Int(bitPattern: bytes.baseAddress) % Limits.pageBytes == 0 && bytes.count % Limits.pageBytes == 0
     }
-    package mutating func flushNow() throws(StorageError) { try directory.sync() }
+    /// All files at once, so that the disk empties its cache once and not for each of them.
+    package mutating func flushNow() throws(StorageError) {
+        if readAhead == nil { readAhead = ReadAheadRing(directory.descriptors) }
+        guard let result = readAhead?.flush(directory.descriptors.count) ?? nil else { return try directory.sync() }
+        guard result == 0 else { throw directory.failedSync(result) }
+    }
+    package mutating func flushSuperblockNow() throws(StorageError) {
+        let result = trm_file_sync(directory.descriptors[DataDirectory.index(of: .superblock)])
+        guard result == 0 else { throw directory.failedSync(result) }
+    }
 }

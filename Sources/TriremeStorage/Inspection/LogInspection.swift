@@ -153,7 +153,8 @@ package struct LogInspection<Device: StorageDevice & ~Copyable>: ~Copyable {
             header: header,
             payload: UnsafeRawBufferPointer(start: base + Limits.headerBytes, count: Int(header.content.payloadBytes)),
             isWhole: isWhole,
-            paddingBytes: (header.kind == .filler ? superblock.geometry.room(header.offset) : header.recordBytes) - used)
+            paddingBytes: (header.kind == .filler ? superblock.geometry.room(header.offset) : header.recordBytes) - used
+        )
     }
 
     /// What stands at the end of a log that nobody vouches for.

@@ -28,8 +28,8 @@ struct RecordWalk: ~Copyable {
     init(_ superblock: Superblock) {
         self.superblock = superblock
         let limit = superblock.logLimit
-        reader = StreamReader(superblock.geometry, limit: limit)
-        behind = StreamReader(superblock.geometry, limit: limit)
+        reader = StreamReader(superblock.geometry, limit: limit, isForMost: true)
+        behind = StreamReader(superblock.geometry, limit: limit, isForMost: false)
         end = StreamEnd(offset: superblock.logStart, contentEnd: superblock.logStart)
         vouched = superblock.durableMark
     }

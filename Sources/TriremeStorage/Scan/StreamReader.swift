@@ -27,10 +27,13 @@ struct StreamReader: ~Copyable {
     private var begun = 0
     private var nextOffset: UInt64 = 0
 
-    /// Reads nothing at or after the stream offset `limit`.
-    init(_ geometry: LogGeometry, limit: UInt64) {
+    private let isForMost: Bool
+
+    /// Reads nothing at or after the stream offset `limit`. The reader that most of a log goes through gets huge pages.
+    init(_ geometry: LogGeometry, limit: UInt64, isForMost: Bool) {
         self.geometry = geometry
         self.limit = limit
+        self.isForMost = isForMost
     }
     /// ``drop(_:)`` comes before it: the device may still write into the memory.
     deinit {
@@ -51,7 +54,9 @@ struct StreamReader: ~Copyable {
     ) throws(StorageError) -> UnsafeRawPointer {
         precondition(count <= Self.slackBytes && count <= geometry.room(offset))
         if begun == first || offset < list[first % Self.pieces].offset || offset >= nextOffset { seek(offset, &device) }
-        while case let piece = list[first % Self.pieces], piece.offset + UInt64(piece.count) <= offset { dropFirst(&device) }
+        while case let piece = list[first % Self.pieces], piece.offset + UInt64(piece.count) <= offset {
+            dropFirst(&device)
+        }
         readAhead(&device)
         let piece = try arrived(first, &device)
         let start = place(first) + Int(offset - piece.offset)
@@ -79,7 +84,9 @@ struct StreamReader: ~Copyable {
     private mutating func takeMemory() -> UnsafeMutableRawPointer {
         let bytes = Self.slackBytes + Self.pieces * Self.pieceBytes
         var options = trm_region_options(node: -1, huge_table: false, shared: false)
-        if geometry.totalBytes >= Self.bytesWorthHugePages, trm_region_map(bytes, &options, &region) == 0 {
+        if isForMost, geometry.totalBytes >= Self.bytesWorthHugePages,
+            trm_region_map(bytes, &options, &region) == 0
+        {
             return region.base!
         }
         return .allocate(byteCount: bytes, alignment: Limits.pageBytes)

@@ -6,7 +6,9 @@ import TriremeStorage
 @Suite("trireme log verify: every byte that matters")
 struct DamageTests {
     /// Every byte of a header, of every record, is under its checksum.
-    @Test("a header", arguments: [0, 4, 5, 6, 7, 8, 20, 24, 26, 28, 32, 36, 40, 48, 56, 60, 64, 72, 80, 84, 88, 96, 104, 127])
+    @Test(
+        "a header",
+        arguments: [0, 4, 5, 6, 7, 8, 20, 24, 26, 28, 32, 36, 40, 48, 56, 60, 64, 72, 80, 84, 88, 96, 104, 127])
     func header(byte: Int) throws {
         let sample = try SampleLog()
         for record in sample.records.dropLast() {

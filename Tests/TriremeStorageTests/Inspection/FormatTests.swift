@@ -36,7 +36,9 @@ private func dump(_ bytes: some Sequence<UInt8>) -> String {
 /// Sixteen bytes a line, as the document has them.
 private func lines(_ hex: String) -> String {
     var out = ""
-    for (i, digit) in hex.enumerated() { out += (i > 0 && i % 32 == 0 ? "\n" : i > 0 && i % 8 == 0 ? " " : "") + String(digit) }
+    for (i, digit) in hex.enumerated() {
+        out += (i > 0 && i % 32 == 0 ? "\n" : i > 0 && i % 8 == 0 ? " " : "") + String(digit)
+    }
     return out
 }
 
@@ -76,7 +78,9 @@ struct FormatTests {
         (0..<size).reduce(0) { $0 | UInt64(bytes[at + $1]) << (8 * UInt64($1)) }
     }
     /// The rows leave no byte out, and what the code has written at each offset is what `expected` says of the field's name.
-    private func check(_ heading: String, _ bytes: [UInt8], length: Int, _ expected: [(prefix: String, value: UInt64)]) throws {
+    private func check(_ heading: String, _ bytes: [UInt8], length: Int, _ expected: [(prefix: String, value: UInt64)])
+        throws
+    {
         let rows = try document.table(heading)
         var at = 0
         var seen = Set<String>()
@@ -107,7 +111,8 @@ struct FormatTests {
                 ("reserved, zero", 0), ("payload bytes", 16), ("CRC of these 128", UInt64(header.checksum)),
                 ("CRC of the payload", UInt64(header.content.payloadChecksum)), ("generation of a batch", 1 << 32 | 5),
                 ("sequence", 7), ("count", 2), ("stride", 8), ("digest", 0x1122_3344_5566_7788),
-                ("generation of the start", 1 << 32 | 6), ("stream segment", 1), ("CRC of the header before", 0xa1b2_c3d4),
+                ("generation of the start", 1 << 32 | 6), ("stream segment", 1),
+                ("CRC of the header before", 0xa1b2_c3d4),
                 ("stream offset", 69_632), ("durable low-water mark", 65_536),
             ])
     }
