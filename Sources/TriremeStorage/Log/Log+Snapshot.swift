@@ -4,8 +4,9 @@ import TriremeCore
 extension Log where Device: ~Copyable {
     /// Why there is no room on the disk for a snapshot of so many bytes; nil where there is.
     package func snapshotRefusal(lengthBytes: Int) -> StorageError? {
-        let file = snapshotDescription.map { 1 - $0.file } ?? 0
-        return device.refusal(of: .snapshot(file), bytes: UInt64(Limits.pageBytes + roundedToPages(lengthBytes)))
+        // The file that is not named.
+        let other = 1 - (snapshotDescription?.file ?? 1)
+        return device.refusal(of: .snapshot(other), bytes: UInt64(Limits.pageBytes + roundedToPages(lengthBytes)))
     }
     /// From ``writeSnapshot(slot:cut:lengthBytes:memory:)`` until the superblock names it.
     package var isWritingSnapshot: Bool { snapshot.isActive }
