@@ -61,7 +61,7 @@ let package = Package(
             name: "TriremeCLI",
             dependencies: [
                 "CAllocations", "CTrireme", "Trireme", "TriremeBench", "TriremeRuntime", "TriremeService",
-                "TriremeSimulator",
+                "TriremeSimulator", "TriremeStorage",
                 "TriremeTuning",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: settings),
@@ -73,7 +73,8 @@ let package = Package(
         .testTarget(
             name: "TriremeTransportTests", dependencies: ["CTrireme", "TriremeCore", "TriremeTransport"],
             swiftSettings: settings),
-        .testTarget(name: "TriremeTests", dependencies: ["Trireme"], swiftSettings: settings),
+        .testTarget(
+            name: "TriremeTests", dependencies: ["CTrireme", "Trireme", "TriremeRuntime"], swiftSettings: settings),
         .testTarget(
             name: "TriremeServiceTests",
             dependencies: [
@@ -93,7 +94,8 @@ let package = Package(
         .testTarget(
             name: "TriremeCLITests",
             dependencies: [
-                "Trireme", "TriremeBench", "TriremeCLI", "TriremeRuntime", "TriremeService", "TriremeTuning",
+                "Trireme", "TriremeBench", "TriremeCLI", "TriremeRuntime", "TriremeService", "TriremeStorage",
+                "TriremeTuning",
             ],
             swiftSettings: settings),
         .testTarget(name: "TriremeSimulatorTests", dependencies: ["TriremeSimulator"], swiftSettings: settings),

@@ -101,6 +101,7 @@ import TriremeTransport
         var isForgetful: Bool { engine.core.isForgetful }
         var logIsForgetful: Bool { engine.log.isForgetful }
         var generation: Generation { engine.settings.generation }
+        var snapshotSlot: UInt64? { engine.log.snapshotDescription?.slot }
         func takeNotice() -> String? { engine.takeNotice() }
     }
     /// A disk with batches 1 … 4 of lane 1 and a vote that covers them, all vouched for.
@@ -254,6 +255,36 @@ import TriremeTransport
         let again = try Bench(disk.afterCrash(), base)
         again.turns(2)
         #expect(again.status().durable[1] == Self.batch(4).position && again.takeNotice() == nil)
+    }
+    /// The disk is full: no snapshot, one sentence, and it goes on; once there is room one is taken.
+    @Test func aFullDiskIsSaidOnceAndWaitedFor() throws {
+        // Full before it begins, and full at its first block.
+        for asksBefore in [true, false] {
+            let disk = try written()
+            let bench = try Bench(disk, base)
+            while bench.takeNotice() != nil {}
+            bench.decide(4)
+            bench.turns(20)
+            rot(disk, 2)
+            // With less than the header's page it is not begun.
+            disk.room = asksBefore ? 0 : 4_096
+            bench.arrive(.repair) {
+                BatchRequest(lane: ReplicaID(1), generation: EngineAloneTests.generation, first: 2, last: 2).encode(
+                    into: &$0)
+            }
+            var notices: [String] = []
+            for _ in 0..<30 {
+                bench.turns(10, milliseconds: 30)
+                while let notice = bench.takeNotice() { notices.append(notice) }
+            }
+            #expect(bench.failure == nil && bench.snapshotSlot == nil)
+            #expect(notices.filter { $0.contains("snapshot") }.count == 1, "\(notices)")
+            bench.propose(2, 4)
+            #expect(bench.status().votes.last == 2)
+            disk.room = 1 << 20
+            bench.turns(100, milliseconds: 30)
+            #expect(bench.snapshotSlot == 1 && bench.failure == nil)
+        }
     }
     /// Nobody gives it: it waits, says so once, and does not end.
     @Test func whatNobodyHasIsSaid() throws {

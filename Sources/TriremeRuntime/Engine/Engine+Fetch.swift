@@ -128,6 +128,11 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
         if fetch.isActive, log.isWritingSnapshot { log.abandonSnapshot() }
         fetch.phase = .idle
     }
+    /// The disk has no room for it: another attempt follows a while later.
+    mutating func fetchRefused() {
+        endFetch()
+        fetch.since = now + Snapshots.retryNanoseconds
+    }
     private mutating func askAnother() {
         endFetch()
         beginAsking()
@@ -166,6 +171,10 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
         }
     }
     private mutating func begin(_ offer: SnapshotOffer, from donor: ReplicaID) {
+        if let refusal = log.snapshotRefusal(lengthBytes: offer.lengthBytes) {
+            refuse(offer.lengthBytes, refusal)
+            return fetchRefused()
+        }
         log.beginSnapshot(name: offer.name, cut: offer.cut)
         fetch.donor = donor
         fetch.file = SnapshotFile(

@@ -5,6 +5,7 @@ import TriremeStorage
 import TriremeTransport
 
 struct Snapshots {
+    static let retryNanoseconds: UInt64 = 1_000_000_000
     var isWanted = false
     var inFlight: (slot: UInt64, cut: Cut)?
     /// The state machine has more of it to give.
@@ -27,6 +28,12 @@ struct Snapshots {
     var carryingBefore: UInt64?
     /// That has more to do at once.
     var hasMoreToCarry = false
+    /// That when the one before was taken, in case there is no room on the disk for this one.
+    var takenBefore: UInt64 = 0
+    /// Bytes for which the disk had no room, and when to look again.
+    var refused: (bytes: UInt64, until: UInt64)?
+    /// The operator knows that; until one is durable.
+    var isRefusalTold = false
 
     /// Notes where the log first mentions a slot: its segment stays until a snapshot covers the slot.
     mutating func note(_ slot: UInt64, at offset: UInt64, in offsets: borrowing SlotRing<UInt64>) {
@@ -58,6 +65,10 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
             }
         }
         guard snapshots.isWanted else { return }
+        guard hasRoomForSnapshot() else {
+            snapshots.isWanted = false
+            return
+        }
         guard core.executor.isBetweenSlots, !cursor.isActive else {
             // The slot may lack batches for which there is no room.
             if !log.canAppend(settings.batchBytes) { makeRoom() }
@@ -100,6 +111,7 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
         let slot = core.executor.slot
         let cut = core.executor.cut
         snapshots.isWanted = false
+        snapshots.takenBefore = snapshots.takenAt
         snapshots.takenAt = log.endOffset
         counters.snapshots += 1
         snapshots.inFlight = (slot, cut)
@@ -119,6 +131,36 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
         snapshots.resumeAt = now
         snapshots.blocks = (0, 0)
         continueSnapshot()
+    }
+    /// How large it will be is not known before it is whole: at least as large as the one before, and an eighth more. Execution goes
+    /// on while the disk is full, and the log keeps what it has.
+    private mutating func hasRoomForSnapshot() -> Bool {
+        guard log.device.isDurable else { return true }
+        guard now >= snapshots.refused?.until ?? 0 else { return false }
+        let former = log.snapshotDescription?.lengthBytes ?? 0
+        let bytes = max(snapshots.refused?.bytes ?? 0, former + former / 8)
+        guard let refusal = log.snapshotRefusal(lengthBytes: bytes) else {
+            snapshots.refused = nil
+            return true
+        }
+        refuse(bytes, refusal)
+        return false
+    }
+    /// Told once.
+    mutating func refuse(_ bytes: UInt64, _ refusal: StorageError) {
+        snapshots.refused = (bytes, now + Snapshots.retryNanoseconds)
+        if !snapshots.isRefusalTold { note(refusal.message) }
+        snapshots.isRefusalTold = true
+    }
+    /// The disk was full before it was whole. It named nothing yet, so the state of a moment ago is not missed; a later one follows.
+    mutating func snapshotRefused(_ refusal: StorageError) {
+        let reached = log.writtenSnapshot.description.lengthBytes
+        refuse(reached + reached / 8, refusal)
+        guard snapshots.inFlight != nil else { return fetchRefused() }
+        snapshots.inFlight = nil
+        snapshots.takenAt = snapshots.takenBefore
+        if snapshots.isTaking { application.endSnapshot() }
+        snapshots.isTaking = false
     }
     private mutating func snapshotFailed(_ error: any Error) {
         failure = EngineFailure(
@@ -179,6 +221,7 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
             return
         }
         snapshots.inFlight = nil
+        snapshots.isRefusalTold = false
         step(.snapshotDurable(slot: slot, cut: cut))
         let boundary = boundary(of: slot, cut: cut, from: snapshots.takenAt)
         if let previous = snapshots.previous {

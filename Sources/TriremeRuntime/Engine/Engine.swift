@@ -346,6 +346,7 @@ package struct Engine<Device: StorageDevice & ~Copyable, Wire: Network & ~Copyab
         case .snapshotDurable(let slot): snapshotBecameDurable(slot)
         case .snapshotRead(let token, let ok): snapshotBlockRead(token, ok: ok)
         case .forgetfulDurable: forgetfulBecameDurable()
+        case .snapshotRefused(let refusal): snapshotRefused(refusal)
         case .released: break
         case .failed(let error): failure = EngineFailure(error.message)
         }

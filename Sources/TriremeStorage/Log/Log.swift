@@ -11,6 +11,8 @@ package enum LogEvent: Sendable {
     case read(token: UInt32, ok: Bool)
     /// The snapshot of this slot is durable and named by all four copies of the superblock.
     case snapshotDurable(slot: UInt64)
+    /// The disk has no room for the snapshot that was being written, which is given up. Nothing else is harmed.
+    case snapshotRefused(StorageError)
     /// The segments before this stream offset are free for reuse.
     case released(before: UInt64)
     /// All four copies of the superblock say that this replica is forgetful.
@@ -39,6 +41,7 @@ package struct Log<Device: StorageDevice & ~Copyable>: ~Copyable {
     private var superblockDone = false
     /// A snapshot was named, and that is still to be told: another one of the same slot may have taken a lost one's place.
     var untoldSnapshot: UInt64?
+    var untoldRefusal: StorageError?
     private var toldStart: UInt64
     private var toldForgetful: Bool
     private var toldGeneration: Generation
@@ -144,6 +147,10 @@ package struct Log<Device: StorageDevice & ~Copyable>: ~Copyable {
                 if toldFailure { return nil }
                 toldFailure = true
                 return .failed(error)
+            }
+            if let refusal = untoldRefusal {
+                untoldRefusal = nil
+                return .snapshotRefused(refusal)
             }
             if let buffer = stream.nextWritten() { return .written(buffer: buffer) }
             let durable = stream.advanceDurable()

@@ -38,27 +38,18 @@ extension Log where Device: ~Copyable {
         let copies = try device.readSuperblock()
         var superblock = copies.newest
         try superblock.check(identity, geometry)
-        var snapshotFile: SnapshotFile?
-        if let snapshot = superblock.snapshot {
-            snapshotFile = try device.snapshotFile(snapshot, identity: identity)
-            try visit(.snapshot(snapshot))
-        }
-        var scan = LogScan(superblock)
-        try scan.run(&device, visit: visit)
+        let scan = try device.readLog(superblock, visit: visit)
 
         let highest = max(copies.highestGeneration, scan.summary.highestWriter)
         superblock.generation = Generation(rawValue: highest.rawValue + 1)
         superblock.sequence += 1
         superblock.durableMark = scan.end.offset
         // Durable with the generation, so before anything is said (PROTOCOL §9 ◆).
-        var summary = scan.summary
-        // What lies behind a place where it was cut off before speaks for a log that is no more.
-        if superblock.isForgetful { summary.loss = nil }
-        if summary.loss != nil { superblock.isForgetful = true }
+        if scan.summary.loss != nil { superblock.isForgetful = true }
         try device.writeSuperblock(superblock, order: copies.order)
         return Log(
             device: device, superblock: superblock, options: options, members: members, resume: scan.end,
-            recovery: summary, memory: memory, snapshot: snapshotFile)
+            recovery: scan.summary, memory: memory, snapshot: scan.snapshot)
     }
 
     /// A log without a disk (`durability: memory`): appends are "durable" at once and nothing can be read back. Every
@@ -94,5 +85,25 @@ extension Superblock {
                     + "configuration says \(wantedGeometry.segments) of \(wantedGeometry.segmentBytes) (log.segments, "
                     + "log.segmentMebibytes); set them back")
         }
+    }
+}
+
+extension StorageDevice where Self: ~Copyable {
+    /// All that a start reads once it knows the superblock, but the blocks of the snapshot. It writes nothing; an inspection asks
+    /// the same. `snapshot` is nil where the file that the superblock names has another header, too.
+    mutating func readLog(
+        _ superblock: Superblock, visit: (RecoveryEvent) throws(StorageError) -> Void
+    ) throws(StorageError) -> (end: StreamEnd, summary: RecoverySummary, snapshot: SnapshotFile?) {
+        var snapshotFile: SnapshotFile?
+        if let snapshot = superblock.snapshot {
+            snapshotFile = try self.snapshotFile(snapshot, identity: superblock.identity)
+            try visit(.snapshot(snapshot))
+        }
+        var scan = LogScan(superblock)
+        try scan.run(&self, visit: visit)
+        var summary = scan.summary
+        // What lies behind a place where it was cut off before speaks for a log that is no more.
+        if superblock.isForgetful { summary.loss = nil }
+        return (scan.end, summary, snapshotFile)
     }
 }

@@ -1,7 +1,15 @@
 // Snapshots beside the log: written in blocks, durable before the superblock names them (PROTOCOL §8 ◆).
+import Glibc
 import TriremeCore
 
 extension Log where Device: ~Copyable {
+    private var unnamedSnapshotFile: Int { snapshotDescription.map { 1 - $0.file } ?? 0 }
+    /// Why there is no room on the disk for a snapshot of so many bytes; nil where there is. One system call.
+    package func snapshotRefusal(lengthBytes: UInt64) -> StorageError? {
+        device.refusal(
+            of: .snapshot(unnamedSnapshotFile),
+            bytes: SnapshotFile.bytes(ofContent: lengthBytes, blockBytes: snapshotBlockBytes))
+    }
     /// From ``beginSnapshot(name:cut:)`` until the superblock names it, or it was given up.
     package var isWritingSnapshot: Bool { snapshot.isActive }
 
@@ -9,7 +17,7 @@ extension Log where Device: ~Copyable {
     /// come through ``snapshotRoom`` and ``fillSnapshot(_:)``, or as whole blocks of another replica's through
     /// ``snapshotBlock`` and ``takeSnapshotBlock(contentBytes:)``. One at a time.
     package mutating func beginSnapshot(name: SnapshotName, cut: Cut) {
-        let file = snapshotDescription.map { 1 - $0.file } ?? 0
+        let file = unnamedSnapshotFile
         if formerSnapshot?.description.file == file { formerSnapshot = nil }
         snapshot.start(file: file, name: name, cut: cut)
     }
@@ -63,13 +71,30 @@ extension Log where Device: ~Copyable {
             }
         }
     }
+    /// A short write says nothing of its reason.
+    private var isDiskFull: Bool {
+        let file = snapshot.file
+        return device.refusal(of: .snapshot(file.description.file), bytes: file.offset(snapshot.begun)) != nil
+    }
     mutating func snapshotWritten(_ result: Int, _ token: LogToken) {
         guard stream.failure == nil else { return }
         let isHeader = token.pages == 0
         let bytes = isHeader ? Limits.pageBytes : Int(token.pages) * Limits.pageBytes
         guard result == bytes else {
-            return stream.fail(
-                StorageError(.io, "snapshot: a write of \(bytes) bytes ended with \(result); it is not retried"))
+            // A file that nothing names yet: where the disk is full the snapshot is given up and the replica goes on. Nothing that
+            // was durable has changed.
+            guard result == -Int(ENOSPC) || result >= 0 && isDiskFull else {
+                return stream.fail(
+                    StorageError(.io, "snapshot: a write of \(bytes) bytes ended with \(result); it is not retried"))
+            }
+            if snapshot.gaveUp(block: isHeader ? nil : token.number) {
+                untoldRefusal = StorageError(
+                    .full,
+                    "snapshot: there was no room on the disk for the one of slot \(snapshot.file.name.slot); it was given up after "
+                        + "\(snapshot.file.description.lengthBytes >> 20) MiB and is tried again; free some, or no command is taken "
+                        + "any more once the log is full")
+            }
+            return pumpSnapshot()
         }
         guard snapshot.written(block: isHeader ? nil : token.number) else { return pumpSnapshot() }
         let description = snapshot.file.description
@@ -114,13 +139,16 @@ extension Log where Device: ~Copyable {
     ) throws(StorageError) {
         guard let snapshot = snapshotDescription else { return }
         guard let file = currentSnapshot else {
-            throw snapshot.unreadable("its header is not that of the snapshot which the superblock names")
+            throw snapshot.unreadableHeader
         }
         try device.readSnapshot(file, body)
     }
 }
 
 extension SnapshotDescription {
+    var unreadableHeader: StorageError {
+        unreadable("its header is not that of the snapshot which the superblock names")
+    }
     func unreadable(_ what: String) -> StorageError {
         StorageError(
             .damaged,

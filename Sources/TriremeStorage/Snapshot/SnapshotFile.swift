@@ -26,6 +26,13 @@ package struct SnapshotFile: Equatable, Sendable {
     /// Bytes of a block with its header, as it is sent.
     package func bytes(_ block: UInt64) -> Int { SnapshotBlock.headerBytes + contentBytes(block) }
     func offset(_ block: UInt64) -> UInt64 { UInt64(Limits.pageBytes) + block * UInt64(blockBytes) }
+    /// Bytes of a file whose blocks hold so many.
+    static func bytes(ofContent bytes: UInt64, blockBytes: Int) -> UInt64 {
+        let each = UInt64(SnapshotBlock.capacity(blockBytes))
+        let last = bytes % each
+        return UInt64(Limits.pageBytes) + bytes / each * UInt64(blockBytes)
+            + (last == 0 ? 0 : UInt64(roundedToPages(SnapshotBlock.headerBytes + Int(last))))
+    }
 }
 
 /// A block:
@@ -37,12 +44,13 @@ package struct SnapshotFile: Equatable, Sendable {
 /// The checksum (CRC32C) covers everything from +8 to the end of the content; behind it are zeros up to a whole page.
 package enum SnapshotBlock {
     package static let headerBytes = 64
-    static let magic: UInt32 = 0x4B4D_5254  // "TRMK"
+    package static let magic: UInt32 = 0x4B4D_5254  // "TRMK"
     package static func capacity(_ blockBytes: Int) -> Int { blockBytes - headerBytes }
 
     /// Writes the header of a block whose content is in its place. Returns the checksum.
-    static func seal(_ base: UnsafeMutableRawPointer, _ name: SnapshotName, number: UInt64, contentBytes: Int) -> UInt32
-    {
+    package static func seal(
+        _ base: UnsafeMutableRawPointer, _ name: SnapshotName, number: UInt64, contentBytes: Int
+    ) -> UInt32 {
         base.initializeMemory(as: UInt8.self, repeating: 0, count: headerBytes)
         base.put(magic, at: 0)
         base.put(name.slot, at: 8)
@@ -68,18 +76,18 @@ package enum SnapshotBlock {
         return trm_crc32c(0, base + 8, headerBytes - 8 + contentBytes) == stored ? stored : nil
     }
     /// The checksum of a whole snapshot, one block further: chained over those of its blocks, which cover the content.
-    static func chain(_ checksum: UInt32, _ block: UInt32) -> UInt32 {
+    package static func chain(_ checksum: UInt32, _ block: UInt32) -> UInt32 {
         withUnsafeBytes(of: block.littleEndian) { trm_crc32c(checksum, $0.baseAddress!, 4) }
     }
 }
 
 /// The first page of a snapshot file, written last, so that it is there only when the blocks are. It says what the superblock
 /// says, whose file it is, who took the snapshot, and how large the blocks are.
-enum SnapshotHeader {
-    static let magic: UInt32 = 0x534D_5254  // "TRMS"
-    static let version: UInt32 = 2
+package enum SnapshotHeader {
+    package static let magic: UInt32 = 0x534D_5254  // "TRMS"
+    package static let version: UInt32 = 2
 
-    static func encode(_ file: SnapshotFile, _ identity: LogIdentity, to page: UnsafeMutableRawPointer) {
+    package static func encode(_ file: SnapshotFile, _ identity: LogIdentity, to page: UnsafeMutableRawPointer) {
         page.initializeMemory(as: UInt8.self, repeating: 0, count: Limits.pageBytes)
         var out = WireWriter(UnsafeMutableRawBufferPointer(start: page, count: Limits.pageBytes))
         out.put(magic)

@@ -116,8 +116,16 @@ struct SnapshotWriter: ~Copyable {
     }
     /// Nothing more comes, and what came is of no use. The file stays as it is; the superblock does not name it.
     mutating func abandon() {
-        precondition(phase == .open || phase == .closing)
+        guard phase == .open || phase == .closing else { return }
         phase = begun > durable ? .abandoned : .idle
+    }
+    /// A write found no room: as ``abandon()``, up to the last moment. Returns whether it was not given up before.
+    mutating func gaveUp(block: UInt32?) -> Bool {
+        let wasGoingOn = phase != .abandoned
+        if phase == .naming { phase = .idle }
+        abandon()
+        _ = written(block: block)
+        return wasGoingOn
     }
 
     // MARK: writing

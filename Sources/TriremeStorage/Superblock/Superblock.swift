@@ -23,8 +23,8 @@ package struct SnapshotDescription: Equatable, Sendable {
 }
 
 package struct Superblock: Equatable, Sendable {
-    static let magic: UInt32 = 0x424D_5254  // "TRMB"
-    static let version: UInt32 = 1
+    package static let magic: UInt32 = 0x424D_5254  // "TRMB"
+    package static let version: UInt32 = 1
     static let copies = 4
 
     package var identity: LogIdentity
@@ -48,7 +48,7 @@ package struct Superblock: Equatable, Sendable {
     }
 
     /// Fills one page.
-    func encode(to page: UnsafeMutableRawPointer) {
+    package func encode(to page: UnsafeMutableRawPointer) {
         page.initializeMemory(as: UInt8.self, repeating: 0, count: Limits.pageBytes)
         var out = WireWriter(UnsafeMutableRawBufferPointer(start: page, count: Limits.pageBytes))
         out.put(Self.magic)
