@@ -194,7 +194,7 @@ package struct Engine<Device: StorageDevice & ~Copyable, Wire: Network & ~Copyab
 
     // MARK: The core's effects
 
-    mutating func step(_ event: Event) {
+    package mutating func step(_ event: Event) {
         core.step(event, into: &effects)
         carryOut()
     }

@@ -26,7 +26,7 @@ package final class EngineParticipant: Participant {
     }
 
     private static func openLog(_ birth: Birth, into recovered: inout RecoveredState) throws -> Log<SimulatedDisk> {
-        let identity = LogIdentity(clusterLow: 0x5349_4D55, clusterHigh: birth.scenario.seed, replica: birth.replica)
+        let identity = birth.scenario.identity(birth.replica)
         let geometry = birth.scenario.geometry
         var disk = SimulatedDisk(birth.image)
         if birth.isFounding {
@@ -84,6 +84,9 @@ package final class EngineParticipant: Participant {
     package var oldestEntry: UInt64 { engine.core.oldestEntry }
     package var isStranded: Bool { engine.core.isStranded }
     package var failure: String? { engine.failure?.description }
+    package var keepsLog: Bool { true }
+    package var carriedSegments: Int { Int(engine.counters.carriedSegments) }
+    package func handOver(to successor: ReplicaID) { engine.step(.handOver(to: successor)) }
     package var account: String {
         let log =
             "log \(engine.log.oldestNeeded)…\(engine.log.durableOffset)…\(engine.log.endOffset), free \(engine.log.freeBytes)"
@@ -111,6 +114,9 @@ extension Scenario {
             core: core, batchBytes: batchBytes, windowBatches: windowBatches,
             sealAfterNanoseconds: 300_000, retainedBatches: retainedBatches, batchIndexCapacity: batchIndexCapacity,
             snapshotBytes: geometry.totalBytes / 3, seed: seed)
+    }
+    func identity(_ replica: ReplicaID) -> LogIdentity {
+        LogIdentity(clusterLow: 0x5349_4D55, clusterHigh: seed, replica: replica)
     }
     var geometry: LogGeometry { LogGeometry(segmentBytes: segmentBytes, segments: segments) }
     var logOptions: LogOptions {

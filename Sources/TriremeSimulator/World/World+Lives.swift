@@ -11,6 +11,7 @@ extension World {
     func start(_ node: Node) {
         guard !node.isUp, node.startsAt != nil else { return }
         node.startsAt = nil
+        guard !node.isHeldDown else { return }
         node.incarnation += 1
         node.image.start(incarnation: node.incarnation)
         let endpoint = Endpoint(wire: wire, replica: node.replica, incarnation: node.incarnation)
@@ -34,6 +35,7 @@ extension World {
             node.participant = participant
             node.image.waitingWritesUntilStop = nil
             trace.note(queue.now, node.replica.index, "starts as generation \(participant.generation)")
+            if participant.keepsLog { watch(node, endpoint) }
             wire.names.started(node.replica, generation: participant.generation)
             wire.witness.started(node.replica, promise: participant.promise, answer: participant.promiseAnswer())
             node.commitIndex = 0
@@ -48,7 +50,7 @@ extension World {
             observe(node, participant)
             wake(node, after: 0)
         } catch {
-            let stopped = node.image.isStopped
+            let stopped = node.image.isStopped || node.image.hasFailed
             trace.note(queue.now, node.replica.index, "does not start: \(error)")
             clear(node)
             guard stopped else {
@@ -60,6 +62,37 @@ extension World {
             node.image.crash(.power)
             scheduleStart(node, after: random.below(20_000_000))
         }
+    }
+    /// What a life over a real log is watched for besides.
+    private func watch(_ node: Node, _ endpoint: Endpoint) {
+        if ledger.images == nil {
+            ledger.images = images
+            for node in nodes {
+                node.image.changed = { [images, replica = node.replica] in images.changed(replica, $0, $1) }
+            }
+        }
+        if scenario.faults.contains(.memoryFlip) {
+            wire.checksPayloads = true
+            endpoint.watchFrames()
+            node.image.writtenFrames = []
+        }
+    }
+
+    /// Looks whether a life has ended itself, and whether it had to (RELIABILITY, storage rule 4).
+    func ended(_ node: Node, _ participant: any Participant) {
+        guard let failure = participant.failure else {
+            referee.demand(
+                !node.image.wasToldOfFailure,
+                "replica \(node.replica) goes on after a write that failed; it must end and read back")
+            return
+        }
+        guard node.image.hasFailed || node.image.flips > 0 else {
+            referee.report("replica \(node.replica) ends itself: \(failure)")
+            return
+        }
+        if node.image.hasFailed { situations.endedByDisk += 1 } else { situations.endedByFlip += 1 }
+        trace.note(queue.now, node.replica.index, "ends itself: \(failure)")
+        crash(node, .process, restartAfter: downTime())
     }
 
     func crash(_ node: Node, _ kind: DiskImage.Crash, restartAfter: UInt64) {
@@ -73,7 +106,7 @@ extension World {
         if phase == .faults, scenario.faults.contains(.crashAtWrite), random.below(3) == 0 {
             node.image.waitingWritesUntilStop = random.between(1, 12)
         }
-        scheduleStart(node, after: restartAfter)
+        if !node.isHeldDown { scheduleStart(node, after: restartAfter) }
     }
     private func clear(_ node: Node) {
         node.participant = nil

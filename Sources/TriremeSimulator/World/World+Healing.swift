@@ -1,0 +1,205 @@
+// What is put right, and what is asked of those who have no excuse any more.
+import TriremeCore
+
+extension World {
+    func nextPhase() {
+        switch phase {
+        case .faults: heal()
+        case .settling: beginProgress()
+        case .progress: judgeStandstill()
+        case .done: break
+        }
+    }
+
+    /// The bound has passed, and not all that was asked for is done.
+    private func judgeStandstill() {
+        guard !isHopeful else {
+            for node in nodes { trace.note(queue.now, node.replica.index, node.participant?.account ?? "is down") }
+            referee.report(
+                "no progress: \(scenario.progressBoundNanoseconds / 1_000_000) ms after \(asked == .all ? "healing" : "quorum \(healed) healed") "
+                    + nodes.map { "replica \($0.replica) \(standing($0))" }.joined(separator: ", "))
+            return
+        }
+        if asked == .quorum {
+            situations.hopelessQuorums += 1
+            healAll()
+        } else {
+            situations.hopeless += 1
+            endRun()
+        }
+    }
+    private func standing(_ node: Node) -> String {
+        guard let application = node.application else { return "is down" }
+        return
+            "has executed \(application.count) of \(ledger.items.count) batches (\(node.role), slot \(node.commitIndex)"
+            + (node.wasStranded ? ", stranded)" : ")")
+    }
+
+    private func heal() {
+        // Half of the runs end their faults with a loss of power everywhere: what was acknowledged is on the disks.
+        if random.below(2) == 0, scenario.faults.contains(where: { $0 == .crash || $0 == .crashAll }) { crashAll() }
+        if scenario.healsQuorumFirst, let quorum = drawQuorum() { healOnly(quorum) } else { healAll() }
+    }
+
+    // MARK: everybody
+
+    /// Every link is good, every replica is up or starts; nothing new goes wrong.
+    func healAll() {
+        asked = .all
+        healed = MemberSet.first(nodes.count)
+        finalCommands.removeAll()
+        trace.note(queue.now, nil, "everything is healed")
+        wire.openAllLinks()
+        calmLinks()
+        for node in nodes { mend(node) }
+        settle()
+    }
+    private func calmLinks() {
+        wire.conditions = LinkConditions()
+        wire.conditions.delayNanoseconds = scenario.links.delayNanoseconds
+    }
+    private func settle() {
+        phase = .settling
+        schedulePhase(after: scenario.settleNanoseconds)
+    }
+    private func mend(_ node: Node) {
+        node.image.trouble = DiskTrouble()
+        node.image.goOn()
+        node.image.waitingWritesUntilStop = nil
+        node.diskEventsUntilCrash = nil
+        node.gateway?.isOpen = false
+        node.isHeldDown = false
+        if node.isUp {
+            node.pausedUntil = 0
+            wake(node, after: 0)
+        } else {
+            node.startsAt = nil
+            scheduleStart(node, after: random.below(10_000_000))
+        }
+    }
+
+    // MARK: a quorum alone
+
+    /// How a replica fares that is not of the quorum that heals.
+    private enum Affliction: CaseIterable { case down, isolated, deaf, mute, stalled, slow, full, paused, halfHeard }
+
+    /// A random set of replicas that can elect and decide, if that leaves somebody out.
+    private func drawQuorum() -> MemberSet? {
+        let least = max(scenario.quorums.phase1, scenario.quorums.classic)
+        guard least < nodes.count else { return nil }
+        var members = Array(nodes.indices)
+        var quorum = MemberSet()
+        let size = random.below(4) == 0 ? random.between(least, nodes.count - 1) : least
+        for _ in 0..<size {
+            quorum.insert(ReplicaID(members.remove(at: Int(random.below(UInt64(members.count))))))
+        }
+        return quorum
+    }
+
+    private func healOnly(_ quorum: MemberSet) {
+        asked = .quorum
+        healed = quorum
+        trace.note(queue.now, nil, "quorum \(quorum) is healed")
+        wire.openAllLinks()
+        calmLinks()
+        for node in nodes {
+            if quorum.contains(node.replica) { mend(node) } else { afflict(node, random.pick(Affliction.allCases)) }
+        }
+        settle()
+    }
+    private func afflict(_ node: Node, _ affliction: Affliction) {
+        trace.note(queue.now, node.replica.index, "is left \(affliction)")
+        node.gateway?.isOpen = false
+        node.image.stalledUntil = 0
+        let i = node.replica.index
+        switch affliction {
+        case .down:
+            node.isHeldDown = true
+            crash(node, .power, restartAfter: 0)
+        case .isolated, .deaf, .mute:
+            for other in nodes.indices where other != i {
+                if affliction != .mute { wire.setLink(from: other, to: i, open: false) }
+                if affliction != .deaf { wire.setLink(from: i, to: other, open: false) }
+            }
+        case .halfHeard:
+            for other in nodes.indices where other != i {
+                wire.setLink(from: other, to: i, open: random.below(2) == 0)
+                wire.setLink(from: i, to: other, open: random.below(2) == 0)
+            }
+        case .stalled: node.image.stalledUntil = .max / 4
+        case .slow: node.image.trouble.latencyFactor = 1_000
+        case .full: node.image.trouble.isFull = true
+        case .paused: node.pausedUntil = .max / 4
+        }
+    }
+
+    // MARK: progress
+
+    private func beginProgress() {
+        phase = .progress
+        for node in nodes where healed.contains(node.replica) && !isExcused(node) {
+            guard let gateway = node.gateway else { continue }
+            let range = gateway.offer(scenario.finalCommands, now: node.local(queue.now))
+            trace.note(queue.now, node.replica.index, "is offered the last commands \(range)")
+            finalCommands.append((node, range))
+            wake(node, after: 0)
+        }
+        schedulePhase(after: scenario.progressBoundNanoseconds)
+    }
+    /// Stranded in truth: some of those that are healed have executed what it has to execute next, and none of them gives it any
+    /// more (PROTOCOL §8). At the end it must know that and say so; as long as others are cut off it may hope for them.
+    private func isExcused(_ node: Node) -> Bool {
+        guard node.wasStranded || asked == .quorum, let participant = node.participant else { return false }
+        let next = participant.executedSlot + 1
+        var isBehind = false
+        for other in nodes where other !== node && healed.contains(other.replica) && other.executedSlot >= next {
+            guard let oldest = other.participant?.oldestEntry, oldest > next else { return false }
+            isBehind = true
+        }
+        return isBehind
+    }
+    /// Whether those that are healed and not stranded can elect and decide: nothing else is asked of them.
+    private var isHopeful: Bool {
+        var able = MemberSet()
+        for node in nodes where healed.contains(node.replica) && !isExcused(node) { able.insert(node.replica) }
+        return scenario.quorums.isPhase1(able) && scenario.quorums.isClassic(able)
+    }
+    /// Goes on when everything that was asked for is executed by all that were asked.
+    func checkProgress() {
+        while let (node, range) = finalCommands.last {
+            guard !isExcused(node) else {
+                finalCommands.removeLast()
+                continue
+            }
+            guard book.commands[range.upperBound - 1].isExecuted, range.allSatisfy({ book.commands[$0].isExecuted })
+            else {
+                return
+            }
+            finalCommands.removeLast()
+        }
+        for node in nodes where healed.contains(node.replica) && !isExcused(node) {
+            guard let application = node.application, application.count == ledger.items.count else { return }
+        }
+        guard asked == .all else {
+            // Where all are excused nothing was shown.
+            if isHopeful { situations.quorumsAlone += 1 } else { situations.hopelessQuorums += 1 }
+            return healAll()
+        }
+        endRun()
+    }
+
+    private func endRun() {
+        if let lost = book.firstLost { referee.report("command \(lost) was acknowledged and is not in the order") }
+        for node in nodes where isExcused(node) { countExcuse(node) }
+        phase = .done
+    }
+    /// Whether what a stranded replica lacks is in somebody's log after all.
+    private func countExcuse(_ node: Node) {
+        guard let count = node.application?.count, count < ledger.items.count else { return }
+        if images.isInSomeLog(ledger.items[count].batch, besides: node.replica) {
+            situations.excusedNotGiven += 1
+        } else {
+            situations.excusedRecycled += 1
+        }
+    }
+}
