@@ -76,6 +76,16 @@ extension Replica {
 
     /// What another member last said of itself.
     package func status(of member: ReplicaID) -> Status { peers[member.index].status }
+    /// What a member last said of one lane: how far received, durable, and released. Cheaper than its whole status.
+    package func holding(
+        of member: ReplicaID, _ lane: ReplicaID
+    ) -> (received: Position, durable: Position, released: UInt64) {
+        let peer = peers + member.index
+        return (
+            peer.pointee.status.received[lane.index], peer.pointee.status.durable[lane.index],
+            peer.pointee.status.released[lane.index]
+        )
+    }
     package func heardAt(_ member: ReplicaID) -> UInt64 { peers[member.index].heardAt }
 
     /// What is executed next (PROTOCOL §5); nil until the next slot is decided.

@@ -38,8 +38,8 @@ package final class DurableImages {
     }
     private let referee: Referee
     private let quorums: Quorums
-    private var disks: [Disk]
-    private var holdings: [Name: Holding] = [:]
+    @exclusivity(unchecked) private var disks: [Disk]
+    @exclusivity(unchecked) private var holdings: [Name: Holding] = [:]
     /// Answered batches that no log holds any more, while a range is looked at.
     private var orphans: [Name] = []
     package private(set) var acknowledged = 0

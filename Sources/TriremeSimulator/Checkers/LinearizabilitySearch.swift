@@ -27,7 +27,7 @@ package enum LinearizabilitySearch {
     }
 
     /// Whether some order explains all answers: at most 64 calls, and at most `steps` places tried.
-    package static func search(_ calls: [Call], steps: Int = 20_000) -> Verdict {
+    package static func search(_ calls: [Call], steps: Int = 2_000) -> Verdict {
         guard calls.count <= 64 else { return .undecided }
         let mustHappen = calls.enumerated().reduce(UInt64(0)) { $1.element.answer == nil ? $0 : $0 | 1 << UInt64($1.offset) }
         var seen: Set<State> = []
@@ -41,7 +41,9 @@ package enum LinearizabilitySearch {
             for (i, call) in calls.enumerated() where state.done >> UInt64(i) & 1 == 0 {
                 if let answer = call.answer { firstAnswer = min(firstAnswer, answer.time) }
             }
-            for (i, call) in calls.enumerated() where state.done >> UInt64(i) & 1 == 0 && call.submitted <= firstAnswer {
+            // The stack gives back the last one first: that shall be the one that was submitted first.
+            for (i, call) in calls.enumerated().reversed()
+            where state.done >> UInt64(i) & 1 == 0 && call.submitted <= firstAnswer {
                 let (value, output) = Registers.apply(call.operation, to: state.value)
                 if let answer = call.answer, answer.output != output { continue }
                 stack.append(State(done: state.done | 1 << UInt64(i), value: value))

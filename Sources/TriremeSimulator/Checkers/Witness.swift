@@ -26,15 +26,15 @@ package final class Witness {
     }
     private let referee: Referee
     private let members: Int
-    private var told: [Told]
+    @exclusivity(unchecked) private var told: [Told]
     private struct Proposed {
         var entry: Entry
         /// Who reported a durable vote for it.
         var voters = MemberSet()
     }
-    private var proposals: [Proposal: Proposed] = [:]
+    @exclusivity(unchecked) private var proposals: [Proposal: Proposed] = [:]
     /// Per slot, the ballots in which something was proposed for it.
-    private var ballots: [UInt64: [Ballot]] = [:]
+    @exclusivity(unchecked) private var ballots: [UInt64: [Ballot]] = [:]
 
     package init(referee: Referee, members: Int) {
         self.referee = referee

@@ -56,7 +56,12 @@ package final class Endpoint {
         handed?.removeAll { $0.frame == address }
     }
     /// From now on it is known which frames hold batches.
-    func watchFrames() { handed = [] }
+    func watchFrames(writtenBy image: DiskImage) {
+        handed = []
+        image.writtenFrames = []
+        self.image = image
+    }
+    private var image: DiskImage?
     var wantsBuffers: Bool { empty.count < 4 }
     /// Puts an arriving datagram into the inbox. False where it is lost for want of room.
     func accept(_ index: UInt32) -> Bool {
@@ -92,7 +97,10 @@ package final class Endpoint {
         given = item.index
         let from = wire.pool[item.index].from
         if item.kind == .batch {
-            handed?.append((item.frame!, wire.pool[item.index].length))
+            if handed != nil {
+                handed!.append((item.frame!, wire.pool[item.index].length))
+                image?.writtenFrames?.remove(item.frame!)
+            }
             return .batch(wire.pool[item.index].batch, from: from, buffer: item.buffer, frame: item.frame!)
         }
         return .control(

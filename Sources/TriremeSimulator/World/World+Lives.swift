@@ -73,8 +73,7 @@ extension World {
         }
         if scenario.faults.contains(.memoryFlip) {
             wire.checksPayloads = true
-            endpoint.watchFrames()
-            node.image.writtenFrames = []
+            endpoint.watchFrames(writtenBy: node.image)
         }
     }
 
