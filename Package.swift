@@ -96,6 +96,8 @@ let package = Package(
                 "Trireme", "TriremeBench", "TriremeCLI", "TriremeRuntime", "TriremeService", "TriremeTuning",
             ],
             swiftSettings: settings),
-        .testTarget(name: "TriremeSimulatorTests", dependencies: ["TriremeSimulator"], swiftSettings: settings),
+        .testTarget(
+            name: "TriremeSimulatorTests", dependencies: ["TriremeSimulator"], resources: [.copy("Corpus.txt")],
+            swiftSettings: settings),
     ]
 )

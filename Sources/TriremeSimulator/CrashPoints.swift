@@ -70,7 +70,9 @@ package enum CrashPoints {
         s.workload.commandBytes = 200
         s.workload.burst = 8
         s.diskLatencyNanoseconds = 200_000
-        s.healAtNanoseconds = 45_000_000
+        s.timing.suspicionNanoseconds = 5_000_000
+        s.timing.heartbeatNanoseconds = 1_000_000
+        s.healAtNanoseconds = 60_000_000
         s.settleNanoseconds = 60_000_000
         s.finalCommands = 3
         s.replay = "--crash-points"

@@ -141,6 +141,9 @@ package final class CommandBook {
                 Reply(command: id, time: clock?.now ?? 0, output: outputs[index], slot: slot, number: first + index))
         }
     }
+    /// For tests of the checkers: one client was told something else; the first command was submitted after all was answered.
+    package func forge() { replies[replies.count / 2].output &+= 1 }
+    package func pretendLate() { commands[0].submittedAt = (replies.last?.time ?? 0) + 1 }
     /// The first acknowledged command that the order lacks.
     package var firstLost: Int? { commands.firstIndex { $0.isAcknowledged && !$0.isExecuted } }
 }

@@ -19,7 +19,7 @@ package final class World {
     let referee: Referee
     let trace: Trace
     let wire: Wire
-    let book = CommandBook()
+    package let book = CommandBook()
     let ledger: Ledger
     let entries: DecidedEntries
     let nodes: [Node]
@@ -109,6 +109,11 @@ package final class World {
     package func run(until time: UInt64) {
         queue.schedule(WorldEvent(.nothing, at: time))
         while queue.now < time, step() {}
+    }
+
+    /// A disk completes nothing for a while.
+    package func stallDisk(of replica: Int, for nanoseconds: UInt64) {
+        nodes[replica].image.stalledUntil = queue.now + nanoseconds
     }
 
     private func take(_ event: WorldEvent) {
