@@ -37,10 +37,10 @@ import TriremeSimulator
         let other = Ballot(epoch: 1, round: 2, owner: two)
         let entry = Entry(Cut(epoch: 1))
         send(witness, .propose, from: one) {
-            Propose(ballot: ballot, half: .classic, slot: 1, entry: entry).encode(into: &$0, members: 3)
+            Propose(ballot: ballot, half: .classic, slot: 1, first: 1, entry: entry).encode(into: &$0, members: 3)
         }
         send(witness, .propose, from: two) {
-            Propose(ballot: other, half: .classic, slot: 1, entry: entry).encode(into: &$0, members: 3)
+            Propose(ballot: other, half: .classic, slot: 1, first: 1, entry: entry).encode(into: &$0, members: 3)
         }
         vote(witness, ballot, from: one)
         vote(witness, other, from: two)

@@ -64,7 +64,7 @@ extension DiskImage {
     }
 
     /// A stall is over: what waited for its end is done soon.
-    func goOn() {
+    package func goOn() {
         guard stalledUntil > queue.now else { return }
         stalledUntil = 0
         for place in operations.indices where operations[place].isActive {
