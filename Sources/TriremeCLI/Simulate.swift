@@ -29,7 +29,9 @@ struct Simulate: ParsableCommand {
     var seeds: Int?
     @Option(help: ArgumentHelp("The first seed.", valueName: "seed"))
     var seed: UInt64?
-    @Option(help: ArgumentHelp("What runs are drawn from: standard or wide (default: standard, --soak: wide).", valueName: "mix"))
+    @Option(
+        help: ArgumentHelp(
+            "What runs are drawn from: standard or wide (default: standard, --soak: wide).", valueName: "mix"))
     var mix: String?
     @Flag(help: "Print what happens in the first seed, event by event.")
     var trace = false
@@ -52,7 +54,8 @@ struct Simulate: ParsableCommand {
         if let seeds, seeds < 1 { throw ValidationError("--seeds is \(seeds); 1 or more are needed") }
         if let jobs, !(1...256).contains(jobs) { throw ValidationError("--jobs is \(jobs); 1 to 256 are possible") }
         if let mix, Mix(rawValue: mix) == nil {
-            throw ValidationError("--mix is \(mix); it is one of \(Mix.allCases.map(\.rawValue).joined(separator: ", "))")
+            throw ValidationError(
+                "--mix is \(mix); it is one of \(Mix.allCases.map(\.rawValue).joined(separator: ", "))")
         }
         if every < 1 { throw ValidationError("--every is \(every); 1 or more is needed") }
         if let soak, soak <= 0 { throw ValidationError("--soak is \(soak) seconds; more than 0 are needed") }
@@ -94,7 +97,8 @@ struct Simulate: ParsableCommand {
 
     private func runSoak(seconds: Double) throws -> Int32 {
         let soak = Soak(
-            seconds: seconds, mix: mix.flatMap(Mix.init) ?? .wide, firstSeed: seed ?? UInt64(UInt32.random(in: 1 ... .max)),
+            seconds: seconds, mix: mix.flatMap(Mix.init) ?? .wide,
+            firstSeed: seed ?? UInt64(UInt32.random(in: 1 ... .max)),
             jobs: threads, corpus: corpus)
         return try soak.run(write: { Terminal.say($0) })
     }

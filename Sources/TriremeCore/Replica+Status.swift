@@ -74,17 +74,9 @@ extension Replica {
         noteWanted(lane, generation, sequence)
     }
 
-    /// What another member last said of itself.
-    package func status(of member: ReplicaID) -> Status { peers[member.index].status }
-    /// What a member last said of one lane: how far received, durable, and released. Cheaper than its whole status.
-    package func holding(
-        of member: ReplicaID, _ lane: ReplicaID
-    ) -> (received: Position, durable: Position, released: UInt64) {
-        let peer = peers + member.index
-        return (
-            peer.pointee.status.received[lane.index], peer.pointee.status.durable[lane.index],
-            peer.pointee.status.released[lane.index]
-        )
+    /// What another member last said of itself. In place: it changes when the next one arrives.
+    package func status(of member: ReplicaID) -> UnsafePointer<Status> {
+        UnsafePointer((peers + member.index).pointer(to: \.status)!)
     }
     package func heardAt(_ member: ReplicaID) -> UInt64 { peers[member.index].heardAt }
 

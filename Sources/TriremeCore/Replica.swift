@@ -37,6 +37,7 @@ package enum Role: Equatable, Sendable {
 }
 
 package struct Replica: ~Copyable {
+    private let pinned = Pinned()
     package let configuration: CoreConfiguration
     /// Of this start; durable before ``finishRecovery(generation:)``, above all earlier ones (PROTOCOL §2 ◆).
     package internal(set) var generation = Generation.zero
@@ -58,6 +59,8 @@ package struct Replica: ~Copyable {
 
     package internal(set) var lanes: Lanes
     let peers: UnsafeMutablePointer<Peer>
+    /// Where a status is read that has just arrived.
+    private let arrived: UnsafeMutablePointer<Status>
 
     // Acceptor (Ordering/Replica+Acceptor.swift).
     package internal(set) var promise = Ballot.none
@@ -138,6 +141,8 @@ package struct Replica: ~Copyable {
         lanes = Lanes(members: configuration.members)
         peers = .allocate(capacity: configuration.members)
         peers.initialize(repeating: Peer(), count: configuration.members)
+        arrived = .allocate(capacity: 1)
+        arrived.initialize(to: Status())
         votes = SlotRing(capacity: Limits.votingWindowSlots, repeating: VoteRecord())
         proposals = SlotRing(capacity: Limits.votingWindowSlots, repeating: ProposalRecord())
         history = EntryHistory(slots: configuration.entryHistorySlots, members: configuration.members)
@@ -145,7 +150,10 @@ package struct Replica: ~Copyable {
         executor = Executor(
             members: configuration.members, timestampStep: configuration.timing.timestampStepMicroseconds)
     }
-    deinit { peers.deallocate() }
+    deinit {
+        peers.deallocate()
+        arrived.deallocate()
+    }
 
     /// Takes one event and adds what has to be done to `effects`, in order.
     package mutating func step(_ event: Event, into effects: inout Effects) {
@@ -191,7 +199,8 @@ package struct Replica: ~Copyable {
     ) {
         guard from.index < members, from != me else { return }
         switch kind {
-        case .status: if let status = Status.decode(body, members: members) { received(status, from: from) }
+        case .status:
+            if Status.decode(body, members: members, into: arrived) { received(UnsafePointer(arrived), from: from) }
         case .propose: if let proposal = Propose.decode(body, members: members) { received(proposal, from: from) }
         case .prepare:
             if let prepare = Prepare.decode(body, members: members) { received(prepare, from: from, into: &effects) }

@@ -25,7 +25,9 @@ package struct Corpus: Sendable {
             if words.isEmpty || line.hasPrefix("#") { continue }
             guard words.count == 3, let mix = Mix(rawValue: String(words[0])), let seed = UInt64(words[1]) else {
                 throw Malformed(
-                    description: "corpus, line \(number + 1): “\(line)”; needed is a mix (standard or wide), a seed, and why it is kept")
+                    description:
+                        "corpus, line \(number + 1): “\(line)”; needed is a mix (standard or wide), a seed, and why it is kept"
+                )
             }
             entries.append(Entry(mix: mix, seed: seed, why: String(words[2].drop { $0 == " " })))
         }

@@ -63,17 +63,17 @@ package enum CrashPoints {
         guard let quorums = try? Quorums.standard(members: members) else { preconditionFailure("no such cluster") }
         var s = Scenario(seed: seed, quorums: quorums)
         s.segmentBytes = 65_536
-        s.segments = 12
+        s.segments = 8
         s.writesInFlight = 3
         s.snapshotPaddingBytes = 9_000
-        s.workload.intervalNanoseconds = 600_000
+        s.workload.intervalNanoseconds = 1_200_000
         s.workload.commandBytes = 200
         s.workload.burst = 8
         s.diskLatencyNanoseconds = 200_000
         s.timing.suspicionNanoseconds = 5_000_000
         s.timing.heartbeatNanoseconds = 1_000_000
-        s.healAtNanoseconds = 60_000_000
-        s.settleNanoseconds = 60_000_000
+        s.healAtNanoseconds = 50_000_000
+        s.settleNanoseconds = 25_000_000
         s.finalCommands = 3
         s.replay = "--crash-points"
         return s

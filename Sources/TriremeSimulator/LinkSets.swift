@@ -22,7 +22,9 @@ package struct LinkSet: Equatable, Sendable, CustomStringConvertible {
     package func isOpen(_ from: Int, _ to: Int) -> Bool { open[from * members + to] }
     package var description: String {
         var links: [String] = []
-        for from in 0..<members { for to in 0..<members where from != to && isOpen(from, to) { links.append("\(from)→\(to)") } }
+        for from in 0..<members {
+            for to in 0..<members where from != to && isOpen(from, to) { links.append("\(from)→\(to)") }
+        }
         return links.isEmpty ? "no link" : links.joined(separator: " ")
     }
 
@@ -39,7 +41,9 @@ package struct LinkSet: Equatable, Sendable, CustomStringConvertible {
         var best = MemberSet()
         for bits in UInt16(1)..<UInt16(1) << UInt16(members) {
             let set = MemberSet(bits: bits)
-            guard quorums.isPhase1(set), quorums.isClassic(set), set.count > best.count, isConnected(set) else { continue }
+            guard quorums.isPhase1(set), quorums.isClassic(set), set.count > best.count, isConnected(set) else {
+                continue
+            }
             best = set
         }
         if best.bits != 0 { return .must(best) }
@@ -124,7 +128,9 @@ package enum LinkSets {
         world.run(until: cutAt)
         let sequencer = world.nodes.first { $0.role == .sequencer }?.replica.index ?? 0
         for from in 0..<links.members {
-            for to in 0..<links.members where from != to { world.wire.setLink(from: from, to: to, open: links.isOpen(from, to)) }
+            for to in 0..<links.members where from != to {
+                world.wire.setLink(from: from, to: to, open: links.isOpen(from, to))
+            }
         }
         counts.sets += 1
         let verdict = links.verdict(scenario.quorums)

@@ -67,7 +67,8 @@ package enum SimulatorCommand {
             return summary.violations.isEmpty ? 0 : 1
         }
         let summary = simulate(
-            seeds: seeds, firstSeed: firstSeed, jobs: jobs, keepGoing: keepGoing, scenario: mix.scenario(seed:), factory: factory)
+            seeds: seeds, firstSeed: firstSeed, jobs: jobs, keepGoing: keepGoing, scenario: mix.scenario(seed:),
+            factory: factory)
         for line in summary.lines { write(line) }
         for violation in summary.violations.prefix(20) { write("\(violation)") }
         return summary.violations.isEmpty ? 0 : 1

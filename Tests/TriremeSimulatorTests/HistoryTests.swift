@@ -46,7 +46,9 @@ import TriremeSimulator
         if lies { world.book.forge() }
         let result = world.result()
         if lies {
-            #expect(result.violation?.sentence.contains("replaying the order gives") == true, "\(String(describing: result.violation))")
+            #expect(
+                result.violation?.sentence.contains("replaying the order gives") == true,
+                "\(String(describing: result.violation))")
         } else {
             #expect(result.violation == nil)
             #expect(result.situations.searched > 8)

@@ -12,7 +12,7 @@ import TriremeSimulator
         // More than four in flight: prefixes alone.
         #expect(CrashPattern.all(writes: 6).count == 7 + 6 * CrashPattern.Tear.allCases.count)
     }
-    @Test(arguments: [(1, 12), (3, 41)]) func nothingIsLostAtAnyCrashPoint(members: Int, every: Int) {
+    @Test(arguments: [(1, 12), (3, 120)]) func nothingIsLostAtAnyCrashPoint(members: Int, every: Int) {
         let counts = CrashPoints.run(members: members, every: every, jobs: 2)
         #expect(counts.violations == [])
         #expect(counts.boundaries.allSatisfy { $0 > 80 })
@@ -55,7 +55,10 @@ import TriremeSimulator
 
     @Test func aCorpusIsReadAndWhatIsMalformedIsNamed() throws {
         let corpus = try Corpus("# words\n\nwide 7  why it is kept\nstandard 9 x\n")
-        #expect(corpus.entries == [.init(mix: .wide, seed: 7, why: "why it is kept"), .init(mix: .standard, seed: 9, why: "x")])
+        #expect(
+            corpus.entries == [
+                .init(mix: .wide, seed: 7, why: "why it is kept"), .init(mix: .standard, seed: 9, why: "x"),
+            ])
         #expect(try Corpus(corpus.entries[0].line).entries == [corpus.entries[0]])
         #expect(throws: Corpus.Malformed.self) { try Corpus("broad 7 why") }
         #expect(throws: Corpus.Malformed.self) { try Corpus("wide 7") }

@@ -31,6 +31,7 @@ package enum Arriving: Equatable, Sendable {
 }
 
 package struct Lanes: ~Copyable {
+    private let pinned = Pinned()
     /// Sequences of one track that lie above the committed cut: the most that a lane may be undecided.
     package static let span: UInt64 = 4_096
     /// One more than may be undecided: the generation that execution needs next finds a place whatever else came before it.

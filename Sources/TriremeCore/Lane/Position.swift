@@ -12,7 +12,7 @@ package struct ReplicaID: Hashable, Comparable, Sendable, CustomStringConvertibl
 
 /// One incarnation of a lane's owner: (epoch of joining, counter), compared lexicographically. The owner raises the
 /// counter durably at every start, before it sends anything (PROTOCOL §2 ◆).
-package struct Generation: Hashable, Comparable, Sendable, CustomStringConvertible {
+package struct Generation: BitwiseCopyable, Hashable, Comparable, Sendable, CustomStringConvertible {
     /// Epoch in the high half, counter in the low half: comparing the word compares the pair.
     package let rawValue: UInt64
     @inlinable package init(rawValue: UInt64) { self.rawValue = rawValue }
@@ -26,7 +26,7 @@ package struct Generation: Hashable, Comparable, Sendable, CustomStringConvertib
 
 /// How far a lane reaches: (generation, sequence) and the digest chained over the generation's batches up to it.
 /// The digest is part of equality and never of order (PROTOCOL §2).
-package struct Position: Hashable, Comparable, Sendable, CustomStringConvertible {
+package struct Position: BitwiseCopyable, Hashable, Comparable, Sendable, CustomStringConvertible {
     package var generation: Generation
     /// Sequences start at 1; (0, 0) is the empty position, and no other has sequence 0.
     package var sequence: UInt64

@@ -47,7 +47,7 @@ extension Replica {
             var holders = MemberSet()
             holders.insert(me)
             for member in 0..<members where member != me.index {
-                if peers[member].status.received[lane] >= mine { holders.insert(ReplicaID(member)) }
+                if status(of: ReplicaID(member)).received(lane) >= mine { holders.insert(ReplicaID(member)) }
             }
             if configuration.quorums.isClassic(holders) { return true }
         }

@@ -2,34 +2,39 @@
 
 extension Replica {
     /// A member's account of itself.
-    mutating func received(_ status: Status, from: ReplicaID) {
+    mutating func received(_ status: UnsafePointer<Status>, from: ReplicaID) {
         let peer = peers + from.index
-        guard peer.pointee.status.number < status.number, status.epoch == configuration.epoch else { return }
-        peer.pointee.status = status
+        guard peer.pointee.status.number < status.pointee.number, status.pointee.epoch == configuration.epoch else {
+            return
+        }
+        peer.pointer(to: \.status)!.update(from: status, count: 1)
         peer.pointee.heardAt = now
-        note(status.votes, of: peer)
-        saw(status.promise)
+        note(status.pointee.votes, of: peer)
+        saw(status.pointee.promise)
         // Two that suspect different ballots would never agree to replace one: the lower learns of the higher.
-        saw(status.suspected)
-        if !status.sequencing.isNone, status.sequencing.owner == from {
-            saw(status.sequencing)
-            heardSequencer(status.sequencing)
-            if status.sequencing == currentBallot {
-                proposedFirst = status.firstProposed
-                proposedLast = max(proposedLast, status.lastProposed)
+        saw(status.pointee.suspected)
+        if !status.pointee.sequencing.isNone, status.pointee.sequencing.owner == from {
+            saw(status.pointee.sequencing)
+            heardSequencer(status.pointee.sequencing)
+            if status.pointee.sequencing == currentBallot {
+                proposedFirst = status.pointee.firstProposed
+                proposedLast = max(proposedLast, status.pointee.lastProposed)
             }
         }
-        if status.sentSequence > 0 {
-            lanes.want(from, status.number.generation, status.sentSequence, committed: committed[from.index])
+        if status.pointee.sentSequence > 0 {
+            lanes.want(
+                from, status.pointee.number.generation, status.pointee.sentSequence, committed: committed[from.index])
         }
-        for lane in 0..<members where !status.received[lane].isEmpty {
-            let position = status.received[lane]
+        for lane in 0..<members {
+            let position = status.received(lane)
             // Of its own lane a replica may have lost what an earlier start sent and others hold.
-            guard lane != me.index || position.generation < generation else { continue }
+            guard !position.isEmpty, lane != me.index || position.generation < generation else { continue }
             lanes.want(ReplicaID(lane), position.generation, position.sequence, committed: committed[lane])
         }
-        if suspectedAt != nil, status.echoes[me.index] >= suspicionNumber { peer.pointee.echoedSuspicionAt = now }
-        if status.flags.contains(.wantsEcho) { statusDue(in: 0) }
+        if suspectedAt != nil, status.echo(of: me) >= suspicionNumber {
+            peer.pointee.echoedSuspicionAt = now
+        }
+        if status.pointee.flags.contains(.wantsEcho) { statusDue(in: 0) }
         decide()
     }
 
@@ -175,10 +180,10 @@ extension Replica {
         var candidates = MemberSet()
         var ahead = false
         for member in 0..<members where member != me.index {
-            let status = peers[member].status
-            guard status.commitIndex >= slot else { continue }
+            let status = status(of: ReplicaID(member))
+            guard status.pointee.commitIndex >= slot else { continue }
             ahead = true
-            if status.oldestEntry <= slot { candidates.insert(ReplicaID(member)) }
+            if status.pointee.oldestEntry <= slot { candidates.insert(ReplicaID(member)) }
         }
         lacksEntries = ahead && candidates.bits == 0
         if !ahead {
@@ -201,9 +206,9 @@ extension Replica {
     package mutating func considerStranded(slot: UInt64) {
         var ahead = false
         for member in 0..<members where member != me.index {
-            let status = peers[member].status
-            guard status.executedSlot >= slot else { continue }
-            if status.oldestEntry <= slot {
+            let status = status(of: ReplicaID(member))
+            guard status.pointee.executedSlot >= slot else { continue }
+            if status.pointee.oldestEntry <= slot {
                 lacksBatches = false
                 return
             }

@@ -95,7 +95,7 @@ extension Replica {
     private func bounded(_ lane: ReplicaID, _ held: LaneTrack, above from: UInt64) -> Position? {
         var counts = InlineArray<16, UInt64>(repeating: 0)
         for member in 0..<members {
-            let received = peers[member].status.received[lane.index]
+            let received = status(of: ReplicaID(member)).received(lane.index)
             // A status names only the newest generation. Whoever reports a later one hides how far it holds this one, which
             // does not grow any more: there is nothing to run ahead of.
             let value =

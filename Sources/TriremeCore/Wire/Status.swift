@@ -1,7 +1,7 @@
 // The status: everything that one replica tells all others about itself (PROTOCOL §3.3).
 
 /// Number of a status: (generation of its sender, counter). Ordered; a later one replaces an earlier one.
-package struct StatusNumber: Hashable, Comparable, Sendable {
+package struct StatusNumber: BitwiseCopyable, Hashable, Comparable, Sendable {
     package var generation: Generation
     package var counter: UInt64
     package init(_ generation: Generation, _ counter: UInt64) {
@@ -110,29 +110,52 @@ package struct Status: Sendable {
 
     /// `nil` when the bytes are no status of a configuration of `members`.
     package static func decode(_ bytes: UnsafeRawBufferPointer, members: Int) -> Status? {
+        var status = Status()
+        return decode(bytes, members: members, into: &status) ? status : nil
+    }
+
+    /// Reads a status into `s`; whether the bytes were one of a configuration of `members`. In place, since a status is 1.3 KB:
+    /// fields assigned to a value on the stack copied it once for each.
+    package static func decode(
+        _ bytes: UnsafeRawBufferPointer, members: Int, into s: UnsafeMutablePointer<Status>
+    ) -> Bool {
         var r = WireReader(bytes)
-        var s = Status()
-        s.number = StatusNumber(Generation(rawValue: r.take()), r.take())
-        s.epoch = r.take()
-        s.flags = Flags(rawValue: r.take())
-        s.promise = r.takeBallot(members: members)
-        s.votes = VoteRun(ballot: r.takeBallot(members: members), first: r.take(), last: r.take())
-        s.highestVoted = r.take()
-        s.commitIndex = r.take()
-        s.executedSlot = r.take()
-        s.oldestEntry = r.take()
-        s.sentSequence = r.take()
-        s.waitedForData = r.take()
-        s.suspected = r.takeBallot(members: members)
-        s.sequencing = r.takeBallot(members: members)
-        s.firstProposed = r.take()
-        s.lastProposed = r.take()
+        s.pointee.number = StatusNumber(Generation(rawValue: r.take()), r.take())
+        s.pointee.epoch = r.take()
+        s.pointee.flags = Flags(rawValue: r.take())
+        s.pointee.promise = r.takeBallot(members: members)
+        s.pointee.votes = VoteRun(ballot: r.takeBallot(members: members), first: r.take(), last: r.take())
+        s.pointee.highestVoted = r.take()
+        s.pointee.commitIndex = r.take()
+        s.pointee.executedSlot = r.take()
+        s.pointee.oldestEntry = r.take()
+        s.pointee.sentSequence = r.take()
+        s.pointee.waitedForData = r.take()
+        s.pointee.suspected = r.takeBallot(members: members)
+        s.pointee.sequencing = r.takeBallot(members: members)
+        s.pointee.firstProposed = r.take()
+        s.pointee.lastProposed = r.take()
         for i in 0..<members {
-            s.received[i] = r.takePosition()
-            s.durable[i] = r.takePosition()
-            s.released[i] = r.take()
-            s.echoes[i] = StatusNumber(Generation(rawValue: r.take()), r.take())
+            s.pointee.received[i] = r.takePosition()
+            s.pointee.durable[i] = r.takePosition()
+            s.pointee.released[i] = r.take()
+            s.pointee.echoes[i] = StatusNumber(Generation(rawValue: r.take()), r.take())
         }
-        return r.isComplete ? s : nil
+        return r.isComplete
+    }
+}
+
+/// Elements of a status's arrays, read where they lie: an array's subscript would have the whole status on the stack first.
+extension UnsafePointer<Status> {
+    @inline(__always)
+    private func element<T: BitwiseCopyable>(_ offset: Int, _ index: Int) -> T {
+        precondition(index >= 0 && index < 16)
+        return UnsafeRawPointer(self).load(fromByteOffset: offset + index * MemoryLayout<T>.stride, as: T.self)
+    }
+    /// The highest contiguous position of a lane that the sender received.
+    package func received(_ lane: Int) -> Position { element(MemoryLayout<Status>.offset(of: \.received)!, lane) }
+    /// The last status of this member that the sender received.
+    package func echo(of member: ReplicaID) -> StatusNumber {
+        element(MemoryLayout<Status>.offset(of: \.echoes)!, member.index)
     }
 }

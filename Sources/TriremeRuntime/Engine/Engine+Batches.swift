@@ -260,9 +260,12 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
 
     /// How far a member has executed this lane and has it on its disk: then its buffers are free again.
     private func releasedByOther(_ member: ReplicaID) -> UInt64 {
-        let (received, durable, released) = core.holding(of: member, settings.core.me)
-        guard durable.generation == settings.generation, received.generation == settings.generation else { return 0 }
-        return min(released, durable.sequence)
+        let status = core.status(of: member)
+        let durable = status.pointee.durable[settings.core.me.index]
+        guard durable.generation == settings.generation,
+            status.pointee.received[settings.core.me.index].generation == settings.generation
+        else { return 0 }
+        return min(status.pointee.released[settings.core.me.index], durable.sequence)
     }
 
     /// Notes since when each member that holds the window up has got no further: a disk that stands still is heard, and follows
@@ -289,13 +292,13 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
     private func isStraggler(_ member: ReplicaID) -> Bool {
         if standsStill(member) { return true }
         let status = core.status(of: member)
-        if status.flags.contains(.observes) || status.flags.contains(.stranded) { return true }
+        if status.pointee.flags.contains(.observes) || status.pointee.flags.contains(.stranded) { return true }
         let silence = now - core.heardAt(member)
         guard log.device.isDurable else {
             return silence > Self.patience * settings.core.timing.suspicionNanoseconds
         }
         return silence > settings.core.timing.suspicionNanoseconds
-            || status.commitIndex + UInt64(Limits.votesAheadSlots) < core.commitIndex
+            || status.pointee.commitIndex + UInt64(Limits.votesAheadSlots) < core.commitIndex
     }
     /// Suspicion timeouts: 0.2 s.
     private static var patience: UInt64 { 4 }

@@ -10,7 +10,8 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
         guard trm_crc32c(0, pool.payload(buffer), Int(batch.payloadBytes)) != batch.payloadChecksum else { return true }
         failure = EngineFailure(
             "memory: the bytes of lane \(batch.lane), generation \(batch.generation), sequence \(batch.sequence) changed while they "
-                + "waited to be executed; nothing of them was executed; test this machine's memory, then start the replica again")
+                + "waited to be executed; nothing of them was executed; test this machine's memory, then start the replica again"
+        )
         return false
     }
 }

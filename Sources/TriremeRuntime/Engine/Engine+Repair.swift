@@ -101,10 +101,12 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
             for i in 0..<members {
                 let member = ReplicaID((me.index + 1 + Int(attempt) + i) % members)
                 let status = core.status(of: member)
-                if member != me, status.executedSlot >= cursor.slot, status.oldestEntry <= cursor.slot { return member }
+                if member != me, status.pointee.executedSlot >= cursor.slot, status.pointee.oldestEntry <= cursor.slot {
+                    return member
+                }
             }
         }
-        if attempt % 3 == 0, owner != me, core.status(of: owner).number.generation == request.generation,
+        if attempt % 3 == 0, owner != me, core.status(of: owner).pointee.number.generation == request.generation,
             now - core.heardAt(owner) <= settings.core.timing.suspicionNanoseconds
         {
             return owner
@@ -113,7 +115,7 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
         if attempt % 3 != 2 {
             for i in 0..<members {
                 let member = ReplicaID((start + i) % members)
-                let held = core.status(of: member).received[owner.index]
+                let held = core.status(of: member).pointee.received[owner.index]
                 if member != me, held.generation == request.generation, held.sequence >= request.first { return member }
             }
         }

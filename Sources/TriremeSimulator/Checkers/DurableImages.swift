@@ -140,13 +140,15 @@ package final class DurableImages {
 
     /// Who has a batch of a slot on its disk, in its log or under its snapshot.
     package func holders(_ batch: BatchDescriptor, slot: UInt64) -> MemberSet {
-        var set = holdings[Name(lane: batch.lane, generation: batch.generation, sequence: batch.sequence)]?.set ?? MemberSet()
+        var set =
+            holdings[Name(lane: batch.lane, generation: batch.generation, sequence: batch.sequence)]?.set ?? MemberSet()
         for i in disks.indices where snapshotSlot(i) >= slot { set.insert(ReplicaID(i)) }
         return set
     }
     /// Whether the log of some other replica still has the batch itself.
     func isInSomeLog(_ batch: BatchDescriptor, besides replica: ReplicaID) -> Bool {
-        var set = holdings[Name(lane: batch.lane, generation: batch.generation, sequence: batch.sequence)]?.set ?? MemberSet()
+        var set =
+            holdings[Name(lane: batch.lane, generation: batch.generation, sequence: batch.sequence)]?.set ?? MemberSet()
         set.remove(replica)
         return set.bits != 0
     }

@@ -48,7 +48,8 @@ package enum History {
             }
             guard place[id] > latest else {
                 referee.report(
-                    "command \(id) was submitted after command \(latestCommand) was answered, and is executed before it")
+                    "command \(id) was submitted after command \(latestCommand) was answered, and is executed before it"
+                )
                 return
             }
         }

@@ -29,7 +29,9 @@ package enum LinearizabilitySearch {
     /// Whether some order explains all answers: at most 64 calls, and at most `steps` places tried.
     package static func search(_ calls: [Call], steps: Int = 2_000) -> Verdict {
         guard calls.count <= 64 else { return .undecided }
-        let mustHappen = calls.enumerated().reduce(UInt64(0)) { $1.element.answer == nil ? $0 : $0 | 1 << UInt64($1.offset) }
+        let mustHappen = calls.enumerated().reduce(UInt64(0)) {
+            $1.element.answer == nil ? $0 : $0 | 1 << UInt64($1.offset)
+        }
         var seen: Set<State> = []
         var stack = [State(done: 0, value: 0)]
         while let state = stack.popLast() {
@@ -67,7 +69,8 @@ package enum LinearizabilitySearch {
             let verdict = search(calls)
             if verdict != .undecided { decided += 1 }
             referee.demand(
-                verdict != .not, "no order of the \(calls.count) calls on register \(register) explains what clients were told")
+                verdict != .not,
+                "no order of the \(calls.count) calls on register \(register) explains what clients were told")
         }
         return decided
     }

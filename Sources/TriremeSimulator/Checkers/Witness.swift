@@ -197,7 +197,8 @@ package final class Witness {
     ) {
         var best = MemberSet()
         for ballot in ballots[slot] ?? [] {
-            guard let proposed = proposals[Proposal(slot: slot, ballot: ballot, half: .classic)], proposed.entry == entry
+            guard let proposed = proposals[Proposal(slot: slot, ballot: ballot, half: .classic)],
+                proposed.entry == entry
             else { continue }
             var voters = proposed.voters
             if quorums.isClassic(voters) { return }

@@ -64,7 +64,9 @@ extension DiskImage {
         // What an earlier process left and nobody flushed is lost.
         for sector in unsettled where !sector.otherWinsAtFlush { put(sector.other, sector.file, sector.offset) }
         unsettled.removeAll(keepingCapacity: true)
-        let writes = operations.filter { $0.isActive && $0.isWrite }.sorted { ($0.file, $0.offset) < ($1.file, $1.offset) }
+        let writes = operations.filter { $0.isActive && $0.isWrite }.sorted {
+            ($0.file, $0.offset) < ($1.file, $1.offset)
+        }
         for (i, write) in writes.enumerated() {
             let sectors = write.length / Self.sectorBytes
             var kept = 0

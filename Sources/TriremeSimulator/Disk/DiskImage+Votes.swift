@@ -13,7 +13,11 @@ extension DiskImage {
                         header.payloadHolds(base)
                     else { return false }
                     return header.items(base).contains { item in
-                        if case .vote(slot: slot, ballot: ballot, half: .classic, entry: _) = item { true } else { false }
+                        if case .vote(slot: slot, ballot: ballot, half: .classic, entry: _) = item {
+                            true
+                        } else {
+                            false
+                        }
                     }
                 }
             }

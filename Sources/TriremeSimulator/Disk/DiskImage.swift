@@ -146,7 +146,8 @@ package final class DiskImage {
         }
         operation.copy = copy
         operation.pieces = Array(pieces)
-        demand(!wasToldOfFailure, "a write after one that failed: it must end and read back (RELIABILITY, storage rule 4)")
+        demand(
+            !wasToldOfFailure, "a write after one that failed: it must end and read back (RELIABILITY, storage rule 4)")
         demand(file < files.count, "a write to a file that there is not")
         if file == 0 || file > 2 {
             demand(offset + operation.length <= files[file].bytes.count, "a write past the end of file \(file)")

@@ -62,7 +62,9 @@ extension Wire {
     func mangle(_ index: UInt32, to: Int) {
         counts.flipped += 1
         guard let reason = mangler.refusal(pool[index], to: to, random: &random) else {
-            referee.report("replica \(to) takes a \(pool[index].kind) of replica \(pool[index].from) whose bits changed on the way")
+            referee.report(
+                "replica \(to) takes a \(pool[index].kind) of replica \(pool[index].from) whose bits changed on the way"
+            )
             return
         }
         counts.refused[reason.rawValue] += 1

@@ -113,7 +113,8 @@ package final class CommandBook {
     /// `replica` answers the clients of a batch that it has just executed; `isOwn` as the engine says. The replies are the
     /// outputs of its commands, the first of which is number `first` of all that the replica executed.
     func acknowledge(
-        _ payload: UnsafeRawBufferPointer, batch: BatchDescriptor, isOwn: Bool, outputs: [UInt64] = [], slot: UInt64 = 0,
+        _ payload: UnsafeRawBufferPointer, batch: BatchDescriptor, isOwn: Bool, outputs: [UInt64] = [],
+        slot: UInt64 = 0,
         first: Int = 0, by replica: ReplicaID, incarnation: Int, referee: Referee
     ) {
         guard batch.lane == replica else {

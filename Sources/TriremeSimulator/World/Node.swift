@@ -47,7 +47,8 @@ final class Node {
     /// The first moment of the world at which the clock shows `local`.
     func world(_ local: UInt64) -> UInt64 {
         guard local < .max / 2_048 else { return .max }
-        return local <= clockStart ? clockSince : clockSince + ((local - clockStart) * 1_024 + clockRate - 1) / clockRate
+        return local <= clockStart
+            ? clockSince : clockSince + ((local - clockStart) * 1_024 + clockRate - 1) / clockRate
     }
     /// Its wall clock, in microseconds since 1970; some are years off.
     func wall(_ time: UInt64) -> UInt64 { UInt64(Int64(1_800_000_000_000_000 + local(time) / 1_000) + wallOffset) }

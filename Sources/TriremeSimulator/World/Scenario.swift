@@ -6,7 +6,8 @@ import TriremeCore
 package enum Fault: Int, CaseIterable, Sendable {
     case loss, partition, oneWay, isolation, pause, crash, crashSequencer, crashAll, crashAtWrite, diskStall, delay
     // Those of the wide mix alone.
-    case slowDisk, longStall, diskFull, ioError, shortWrite, clockJump, clockRate, memoryFlip, bitFlips, replay, handOver
+    case slowDisk, longStall, diskFull, ioError, shortWrite, clockJump, clockRate, memoryFlip, bitFlips, replay,
+        handOver
 
     /// The faults of the standard mix. It stays as it is, so that its seeds mean the same runs.
     static let standard: [Fault] = [

@@ -73,7 +73,9 @@ extension World {
         case .bitFlips: wire.conditions.flipPerMillion = UInt32(random.between(1_000, 200_000))
         case .replay: wire.replay { self.nodes[$0.index].incarnation }
         case .handOver:
-            guard nodes.count > 1, let sequencer = nodes.first(where: { $0.role == .sequencer && $0.isUp }) else { return }
+            guard nodes.count > 1, let sequencer = nodes.first(where: { $0.role == .sequencer && $0.isUp }) else {
+                return
+            }
             sequencer.participant?.handOver(to: node.replica)
             wake(sequencer, after: 0)
         default: break

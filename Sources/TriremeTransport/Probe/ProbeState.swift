@@ -59,7 +59,8 @@ package struct ProbeReply: Equatable, Sendable {
     }
 }
 
-package struct ProbeState: Sendable {
+package struct ProbeState: ~Copyable, Sendable {
+    private let pinned = Pinned()
     /// What is known of the way from this replica to a peer.
     package enum Reach: UInt8, Sendable { case unknown, multicast, unicast }
 

@@ -12,6 +12,7 @@ import TriremeCore
 /// assembled by one copy into a provided buffer. What comes by unicast is copied too: if it took the engine's buffers, an
 /// engine that holds all of them until something is decided could not hear what decides it.
 package struct UDPNetwork: Network, ~Copyable {
+    private let pinned = Pinned()
     /// Places that it uses in the ring's registered files and buffer groups.
     package static let files: UInt32 = 4
     package static let bufferGroups: UInt16 = 3

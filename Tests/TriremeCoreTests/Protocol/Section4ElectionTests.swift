@@ -54,9 +54,9 @@ import TriremeCore
         }
         status(g1, 50, commitIndex: 7)
         status(g2, 1, commitIndex: 3)
-        #expect(single.core.status(of: ReplicaID(1)).commitIndex == 3)
+        #expect(single.core.status(of: ReplicaID(1)).pointee.commitIndex == 3)
         status(g1, 51, commitIndex: 8)
-        #expect(single.core.status(of: ReplicaID(1)).number == StatusNumber(g2, 1))
+        #expect(single.core.status(of: ReplicaID(1)).pointee.number == StatusNumber(g2, 1))
     }
     @Test func aQ1MustSuspectTheSameBallot() {
         let single = Single()
