@@ -6,13 +6,20 @@ import TriremeTransport
 
 /// Two replicas and three ways each way that can be cut.
 struct ProbePair {
-    var states: [ProbeState]
+    /// Two, for as long as the test runs.
+    let states: UnsafeMutablePointer<ProbeState>
     /// ways[i][w]: what replica i sends by way w arrives.
     var ways: [[Bool]] = [[true, true, true], [true, true, true]]
     var now: UInt64 = 1_000
     var probesSent = [0, 0]
 
-    init() { states = (0..<2).map { ProbeState(me: ReplicaID($0), members: 0b11, boot: UInt64($0) + 5, now: 1_000) } }
+    init() {
+        states = .allocate(capacity: 2)
+        for i in 0..<2 {
+            (states + i).initialize(
+                to: ProbeState(me: ReplicaID(i), members: 0b11, boot: UInt64(i) + 5, now: 1_000))
+        }
+    }
 
     /// Runs for so long in steps of a millisecond.
     mutating func run(milliseconds: Int) {
