@@ -12,14 +12,14 @@ import TriremeSimulator
         // More than four in flight: prefixes alone.
         #expect(CrashPattern.all(writes: 6).count == 7 + 6 * CrashPattern.Tear.allCases.count)
     }
-    @Test(arguments: [(1, 12), (3, 120)]) func nothingIsLostAtAnyCrashPoint(members: Int, every: Int) {
+    @Test(arguments: [(1, 12), (3, 200)]) func nothingIsLostAtAnyCrashPoint(members: Int, every: Int) {
         let counts = CrashPoints.run(members: members, every: every, jobs: 2)
         #expect(counts.violations == [])
         #expect(counts.boundaries.allSatisfy { $0 > 80 })
         #expect(counts.mostInFlight >= 2)
         #expect(counts.torn > 20)
         #expect(counts.whileStarting > 5)
-        #expect(counts.runsTwice > 3)
+        #expect(counts.runsTwice > 1)
         if members > 1 { #expect(counts.ofAll > 100) }
     }
 

@@ -137,14 +137,18 @@ extension World {
 
     private func beginProgress() {
         phase = .progress
-        for node in nodes where healed.contains(node.replica) && !isExcused(node) {
-            guard let gateway = node.gateway else { continue }
-            let range = gateway.offer(scenario.finalCommands, now: node.local(queue.now))
-            trace.note(queue.now, node.replica.index, "is offered the last commands \(range)")
-            finalCommands.append((node, range))
-            wake(node, after: 0)
-        }
+        for node in nodes where !isExcused(node) { offerLast(node) }
         schedulePhase(after: scenario.progressBoundNanoseconds)
+    }
+    /// What is asked of a replica in the end; of one that is down, when it has started. What an earlier life was offered may have
+    /// gone with it (a flip of memory is found only when the batch is executed): it is offered anew.
+    func offerLast(_ node: Node) {
+        guard phase == .progress, healed.contains(node.replica), let gateway = node.gateway else { return }
+        finalCommands.removeAll { $0.by === node }
+        let range = gateway.offer(scenario.finalCommands, now: node.local(queue.now))
+        trace.note(queue.now, node.replica.index, "is offered the last commands \(range)")
+        finalCommands.append((node, range))
+        wake(node, after: 0)
     }
     /// Stranded in truth: some of those that are healed have executed what it has to execute next, and none of them gives it any
     /// more (PROTOCOL §8). At the end it must know that and say so; as long as others are cut off it may hope for them.

@@ -49,6 +49,7 @@ extension World {
             node.restless = 0
             observe(node, participant)
             wake(node, after: 0)
+            offerLast(node)
         } catch {
             let stopped = node.image.isStopped || node.image.hasFailed
             trace.note(queue.now, node.replica.index, "does not start: \(error)")
