@@ -25,10 +25,7 @@ extension Replica {
         fetch.stop()
         pendingSince = nil
         // One that missed nothing but the snapshot is whole again (◆ at least as new as the one that the superblock named).
-        if lacksSnapshot {
-            lacksSnapshot = false
-            isForgetful = false
-        }
+        lacksSnapshot = false
         snapshotSlot = slot
         snapshotCut = cut
         for lane in 0..<members { lanes.rebase(ReplicaID(lane), to: cut[lane], committed: committed[lane]) }

@@ -89,14 +89,12 @@ extension Replica {
 
     /// Something that binds may be lost (PROTOCOL §9 ◆). Before ``finishRecovery(generation:)``.
     package mutating func becomeForgetful() {
-        isForgetful = true
-        lacksSnapshot = false
+        mayHaveLostVows = true
     }
 
     /// The snapshot that the superblock names cannot be read. Before ``finishRecovery(generation:)``.
     package mutating func lackSnapshot() {
-        lacksSnapshot = !isForgetful
-        isForgetful = true
+        lacksSnapshot = true
     }
 
     /// The log is read: resumes the run of votes, so that votes that were reported stay reported.

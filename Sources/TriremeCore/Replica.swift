@@ -80,7 +80,9 @@ package struct Replica: ~Copyable {
     package internal(set) var waitedForData: UInt32 = 0
     var waitingSlot: UInt64 = 0
     /// A forgetful replica promises, votes, vows and echoes nothing (PROTOCOL §9 ◆).
-    package internal(set) var isForgetful: Bool
+    package var isForgetful: Bool { mayHaveLostVows || lacksSnapshot }
+    /// A promise, a vote or a vow may be lost: it is forgetful until it is replaced, whatever snapshot it installs.
+    package internal(set) var mayHaveLostVows: Bool
     /// Whether enough of the others have said that they remember nothing which is lost here, so that this start may speak
     /// (Ordering/Replica+Recall.swift).
     package internal(set) var isProven = false
@@ -106,8 +108,8 @@ package struct Replica: ~Copyable {
     // Snapshot.
     package internal(set) var snapshotSlot: UInt64 = 0
     package internal(set) var snapshotCut = Cut()
-    /// The snapshot that the superblock names cannot be read, and nothing else is lost (PROTOCOL §9): until another one is
-    /// installed this replica acts as a forgetful one.
+    /// The snapshot that the superblock names cannot be read (PROTOCOL §9): until another one is installed this replica acts as a
+    /// forgetful one, and executes nothing.
     package internal(set) var lacksSnapshot = false
 
     // Election and sequencing (Ordering/Replica+Election.swift, Replica+Sequencer.swift).
@@ -148,7 +150,7 @@ package struct Replica: ~Copyable {
     ///   - seed: of the random waits.
     package init(_ configuration: CoreConfiguration, isForgetful: Bool = false, seed: UInt64) {
         self.configuration = configuration
-        self.isForgetful = isForgetful
+        mayHaveLostVows = isForgetful
         random = CoreRandom(seed: seed)
         lanes = Lanes(members: configuration.members)
         peers = .allocate(capacity: configuration.members)

@@ -139,11 +139,9 @@ extension Replica {
     /// Something that was reported is lost: from now on it only observes.
     private mutating func expose(used: Generation? = nil, _ sentence: String) {
         // Who observes already learns nothing by it, unless its number was used.
-        guard used == nil ? !isForgetful || lacksSnapshot : usedGeneration == nil else { return }
-        // A snapshot alone does not make it whole any more.
-        lacksSnapshot = false
+        guard used == nil ? !mayHaveLostVows : usedGeneration == nil else { return }
         exposure = Exposure(sentence: sentence, usedGeneration: used)
-        isForgetful = true
+        mayHaveLostVows = true
         if role != .follower {
             role = .follower
             sequencing.reset()

@@ -34,7 +34,7 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
         damageSnapshot = core.snapshotSlot
         if let loss = log.recovery.loss {
             note(loss)
-        } else if core.isForgetful, !core.lacksSnapshot {
+        } else if core.mayHaveLostVows {
             note(
                 "this replica is forgetful: what it promised or voted for may be lost, so it follows and serves its clients, and "
                     + "does not count, until it is replaced under a new identity through a configuration change")

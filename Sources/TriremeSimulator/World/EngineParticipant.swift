@@ -69,7 +69,7 @@ package final class EngineParticipant: Participant {
         (Int(engine.counters.damagedBatches), Int(engine.counters.mendedBatches))
     }
     /// For good: one that lacks a snapshot alone becomes whole by another's.
-    package var isForgetful: Bool { engine.core.isForgetful && !engine.core.lacksSnapshot }
+    package var isForgetful: Bool { engine.core.mayHaveLostVows }
     package func memory(of member: ReplicaID, asked: Generation) -> Memory? {
         var bytes = [UInt8](repeating: 0, count: Limits.controlBodyBytes)
         return bytes.withUnsafeMutableBytes {

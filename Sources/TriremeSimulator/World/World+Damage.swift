@@ -91,9 +91,10 @@ extension World {
 extension Scenario {
     /// Bad disks, and a snapshot that cannot be read any more.
     mutating func drawLosses() {
-        // The others can elect and decide without that one.
-        losesSnapshot = max(quorums.phase1, quorums.classic) < members && quorums.classic > 1 && seed % 3 == 0
         drawDamage()
+        // The others can elect and decide without that one, and have kept everything.
+        losesSnapshot =
+            frail.bits == 0 && max(quorums.phase1, quorums.classic) < members && quorums.classic > 1 && seed % 3 == 0
     }
     /// One seed in four has a few replicas whose disks are bad, or that have none: as many as may be lost and the rest still
     /// elect, decide and hold a copy of everything.
