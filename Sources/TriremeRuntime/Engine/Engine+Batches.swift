@@ -149,7 +149,8 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
             return log.canAppendAwaited(settings.batchBytes) ? .buffered : .refused
         }
         if waiting[lane.index] < waitingLimit, log.canAppend(settings.batchBytes) { return .buffered }
-        return core.awaitsForVote(lane, generation, sequence) && log.device.isDurable
+        // Where the log has no room for votes either, what is left is for what execution waits for.
+        return core.awaitsForVote(lane, generation, sequence) && log.device.isDurable && log.canAppendItems
             && log.canAppendAwaited(settings.batchBytes) ? .logged : .refused
     }
     var waitingLimit: Int { network.wantsBuffers ? 1 : settings.laneShare }
