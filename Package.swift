@@ -66,7 +66,7 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: settings),
         .target(
-            name: "TriremeSimulator", dependencies: ["TriremeRuntime", "TriremeStorage", "TriremeTransport"],
+            name: "TriremeSimulator", dependencies: ["CTrireme", "TriremeRuntime", "TriremeStorage", "TriremeTransport"],
             swiftSettings: settings),
         .testTarget(
             name: "TriremeStorageTests", dependencies: ["CTrireme", "TriremeStorage"], swiftSettings: settings),
@@ -98,6 +98,8 @@ let package = Package(
                 "TriremeTuning",
             ],
             swiftSettings: settings),
-        .testTarget(name: "TriremeSimulatorTests", dependencies: ["TriremeSimulator"], swiftSettings: settings),
+        .testTarget(
+            name: "TriremeSimulatorTests", dependencies: ["TriremeSimulator"], resources: [.copy("Corpus.txt")],
+            swiftSettings: settings),
     ]
 )

@@ -77,6 +77,7 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
             readAhead()
             return false
         }
+        guard isStillWhole(cell.pointee.batch, in: buffer) else { return false }
         let isOwn = cursor.lane == settings.core.me && cursor.generation == settings.generation
         application.apply(
             cell.pointee.batch, payload: pool.payload(buffer), slot: cursor.slot, timestamp: cursor.timestamp,

@@ -29,6 +29,7 @@ package struct Engine<Device: StorageDevice & ~Copyable, Wire: Network & ~Copyab
     let early: EarlyBatches
     var earlyWaits = false
     var own = OwnLane()
+    var standstills: InlineArray<16, Standstill> = InlineArray(repeating: Standstill())
     /// The gateway had something that was due and could not give it (its buffers wait for the disk): completions change that,
     /// not the clock.
     var sealIsBlocked = false
@@ -213,7 +214,7 @@ package struct Engine<Device: StorageDevice & ~Copyable, Wire: Network & ~Copyab
 
     // MARK: The core's effects
 
-    mutating func step(_ event: Event) {
+    package mutating func step(_ event: Event) {
         core.step(event, into: &effects)
         carryOut()
     }

@@ -28,10 +28,17 @@ package final class Witness {
     }
     private let referee: Referee
     private let members: Int
-    private var told: [Told]
+    @exclusivity(unchecked) private var told: [Told]
     /// Their disks may lose batches that they reported.
     package var frail = MemberSet()
-    private var proposals: [Proposal: Entry] = [:]
+    private struct Proposed {
+        var entry: Entry
+        /// Who reported a durable vote for it.
+        var voters = MemberSet()
+    }
+    @exclusivity(unchecked) private var proposals: [Proposal: Proposed] = [:]
+    /// Per slot, the ballots in which something was proposed for it.
+    @exclusivity(unchecked) private var ballots: [UInt64: [Ballot]] = [:]
 
     package init(referee: Referee, members: Int) {
         self.referee = referee
@@ -181,9 +188,9 @@ package final class Witness {
         for slot in first...status.votes.last {
             checkClosed(slot, status.votes.ballot, from: from)
             told[from.index].votes[slot] = max(told[from.index].votes[slot] ?? .none, status.votes.ballot)
-            guard let entry = proposals[Proposal(slot: slot, ballot: status.votes.ballot, half: .classic)],
-                entry.kind == .cut
-            else { continue }
+            let name = Proposal(slot: slot, ballot: status.votes.ballot, half: .classic)
+            proposals[name]?.voters.insert(from)
+            guard let entry = proposals[name]?.entry, entry.kind == .cut else { continue }
             told[from.index].newVotes.append((slot, entry.cut))
         }
     }
@@ -213,14 +220,38 @@ package final class Witness {
         let name = Proposal(slot: proposal.slot, ballot: proposal.ballot, half: proposal.half)
         if let known = proposals[name] {
             referee.demand(
-                known == proposal.entry,
+                known.entry == proposal.entry,
                 "replica \(from) proposes \(DecidedEntries.describe(proposal.entry)) for slot \(proposal.slot) in ballot "
-                    + "\(proposal.ballot), where \(DecidedEntries.describe(known)) was proposed before")
+                    + "\(proposal.ballot), where \(DecidedEntries.describe(known.entry)) was proposed before")
             return
         }
         referee.demand(
             proposal.ballot.owner == from || proposal.half == .fast,
             "replica \(from) proposes in ballot \(proposal.ballot), whose owner never proposed slot \(proposal.slot)")
-        proposals[name] = proposal.entry
+        proposals[name] = Proposed(entry: proposal.entry)
+        ballots[proposal.slot, default: []].append(proposal.ballot)
+    }
+
+    /// A slot is held decided for the first time: a `Q2` has reported durable votes for its entry in one ballot and half
+    /// (PROTOCOL §4 ◆). The replica that decides counts its own vote when it is durable, reported or not.
+    ///
+    /// - Parameter hasVote: whether the replica's disk holds its own vote for the slot in a ballot.
+    package func checkDecided(
+        _ slot: UInt64, _ entry: Entry, by replica: ReplicaID, quorums: Quorums, hasVote: (Ballot) -> Bool
+    ) {
+        var best = MemberSet()
+        for ballot in ballots[slot] ?? [] {
+            guard let proposed = proposals[Proposal(slot: slot, ballot: ballot, half: .classic)],
+                proposed.entry == entry
+            else { continue }
+            var voters = proposed.voters
+            if quorums.isClassic(voters) { return }
+            if hasVote(ballot) { voters.insert(replica) }
+            if quorums.isClassic(voters) { return }
+            if voters.count >= best.count { best = voters }
+        }
+        referee.report(
+            "replica \(replica) holds \(DecidedEntries.describe(entry)) decided in slot \(slot), for which in no ballot more than "
+                + "\(best) reported a durable vote; a Q2 has \(quorums.classic)")
     }
 }

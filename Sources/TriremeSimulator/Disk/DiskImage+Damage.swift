@@ -35,6 +35,16 @@ extension DiskImage {
         unsettled.removeAll()
     }
 
+    /// A write that is reported as done goes astray.
+    func storeElsewhere(_ write: Operation) {
+        misdirects = false
+        counts.strayWrites += 1
+        var stray = write
+        (stray.file, stray.offset) = elsewhere(write)
+        trace?.note(queue.now, replica.index, "that write goes to \(stray.offset) of file \(stray.file)")
+        store(stray, 0..<write.length)
+        changed?(stray.file, stray.offset..<stray.offset + stray.length)
+    }
     /// A place for a write that goes astray: any page of any file.
     func elsewhere(_ operation: Operation) -> (file: Int, offset: Int) {
         let file = random.below(8) == 0 ? Int(random.below(3)) : Int(random.between(3, UInt64(files.count - 1)))

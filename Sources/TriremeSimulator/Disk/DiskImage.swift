@@ -40,6 +40,10 @@ package final class DiskImage {
         package var tornWrites = 0
         package var lostWrites = 0
         package var strayWrites = 0
+        package var failedWrites = 0
+        package var failedReads = 0
+        package var fullWrites = 0
+        package var shortWrites = 0
         package init() {}
     }
     package static let sectorBytes = 512
@@ -49,6 +53,20 @@ package final class DiskImage {
     package var counts = Counts()
     /// Typical time of one write; reads take half.
     package var latencyNanoseconds: UInt64 = 50_000
+    /// What goes wrong with it at present (DiskImage+Faults.swift).
+    package var trouble = DiskTrouble()
+    /// Writes of this life that failed, and whether the life was told of one.
+    package internal(set) var hasFailed = false
+    var failedTokens: [UInt64] = []
+    package private(set) var wasToldOfFailure = false
+    /// Told what became of the bytes of a file, for whoever keeps count of what is on the disks.
+    package var changed: ((_ file: Int, _ range: Range<Int>) -> Void)?
+    /// Ranges that writes of a dead process left unsettled.
+    var unsettledRanges: [(file: Int, range: Range<Int>)] = []
+    /// Frames whose last write is over, while memory is to flip.
+    var writtenFrames: Set<UnsafeRawPointer>?
+    /// Bytes of memory that were flipped during this life.
+    package var flips = 0
     /// Nothing completes before this moment.
     package var stalledUntil: UInt64 = 0
     /// The machine stops during the n-th waiting write from now on.
@@ -114,7 +132,7 @@ package final class DiskImage {
             place = UInt32(operations.count)
             operations.append(operation)
         }
-        var time = latencyNanoseconds / (operation.isWrite ? 1 : 2)
+        var time = latencyNanoseconds * trouble.latencyFactor / (operation.isWrite ? 1 : 2)
         time = random.tailed(time) + UInt64(operation.length) / 2
         queue.schedule(
             WorldEvent(
@@ -135,6 +153,8 @@ package final class DiskImage {
         }
         operation.copy = copy
         operation.pieces = Array(pieces)
+        demand(
+            !wasToldOfFailure, "a write after one that failed: it must end and read back (RELIABILITY, storage rule 4)")
         demand(file < files.count, "a write to a file that there is not")
         if file == 0 || file > 2 {
             demand(offset + operation.length <= files[file].bytes.count, "a write past the end of file \(file)")
@@ -166,24 +186,25 @@ package final class DiskImage {
             var at = 0
             for piece in operation.pieces where piece.count > 0 {
                 demand(
-                    memcmp(piece.baseAddress!, operation.copy! + at, piece.count) == 0,
+                    flips > 0 || memcmp(piece.baseAddress!, operation.copy! + at, piece.count) == 0,
                     "memory was touched while it was being written to \(operation.offset) of file \(operation.file)")
                 at += piece.count
             }
-            if misdirects {
-                misdirects = false
-                counts.strayWrites += 1
-                var stray = operation
-                (stray.file, stray.offset) = elsewhere(operation)
-                trace?.note(queue.now, replica.index, "that write goes to \(stray.offset) of file \(stray.file)")
-                store(stray, 0..<operation.length)
+            result = outcome(of: operation)
+            if result != operation.length {
+                fail(operation, result)
+            } else if misdirects {
+                storeElsewhere(operation)
             } else {
                 store(operation, 0..<operation.length)
             }
+            changed?(operation.file, operation.offset..<operation.offset + operation.length)
+            if writtenFrames != nil { noteWritten(operation) }
             operation.copy!.deallocate()
         } else {
             counts.reads += 1
             result = load(operation.file, operation.offset, operation.into)
+            if failsNow(isWrite: false) { result = Int(-EIO) }
         }
         operations[Int(place)] = Operation()
         freeOperations.append(place)
@@ -200,6 +221,7 @@ package final class DiskImage {
     }
     func nextCompletion() -> StorageCompletion? {
         guard taken < completions.count else { return nil }
+        if hasFailed, failedTokens.contains(completions[taken].token) { wasToldOfFailure = true }
         defer {
             taken += 1
             if taken == completions.count {
@@ -252,6 +274,11 @@ package final class DiskImage {
     package func start(incarnation: Int) {
         self.incarnation = incarnation
         isStopped = false
+        hasFailed = false
+        wasToldOfFailure = false
+        failedTokens.removeAll(keepingCapacity: true)
+        flips = 0
+        writtenFrames?.removeAll(keepingCapacity: true)
     }
     /// Counts a waiting write; true where the machine stops in the middle of it.
     func stopsNow() -> Bool {

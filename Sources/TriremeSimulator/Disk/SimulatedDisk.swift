@@ -29,6 +29,7 @@ package struct SimulatedDisk: StorageDevice, ~Copyable {
         _ file: StorageFile, at offset: UInt64, into: UnsafeMutableRawBufferPointer
     ) throws(StorageError) -> Int {
         try alive()
+        if image.failsNow(isWrite: false) { throw StorageError(.io, "reading failed (EIO); it is not retried") }
         return image.load(DiskImage.index(file), Int(offset), into)
     }
     package mutating func writeNow(
@@ -43,11 +44,17 @@ package struct SimulatedDisk: StorageDevice, ~Copyable {
                 image.put(Array(bytes[at..<end]), DiskImage.index(file), Int(offset) + at)
             }
             image.counts.tornWrites += 1
+            image.changed?(DiskImage.index(file), Int(offset)..<Int(offset) + bytes.count)
             try alive()
+        }
+        if image.failsNow(isWrite: true) {
+            image.counts.failedWrites += 1
+            throw StorageError(.io, "writing failed (EIO); it is not retried")
         }
         image.settle(DiskImage.index(file), Int(offset)..<Int(offset) + bytes.count)
         image.remember(DiskImage.index(file), Int(offset)..<Int(offset) + bytes.count)
         image.put(Array(bytes), DiskImage.index(file), Int(offset))
+        image.changed?(DiskImage.index(file), Int(offset)..<Int(offset) + bytes.count)
     }
     package mutating func flushNow() throws(StorageError) {
         try alive()

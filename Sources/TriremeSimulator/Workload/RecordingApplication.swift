@@ -12,6 +12,12 @@ package final class RecordingApplication: Application {
     private let paddingBytes: Int
     package private(set) var count = 0
     package private(set) var chain: UInt64 = 0
+    private var registers = Registers()
+    /// Commands executed so far: the number of the next one.
+    private var executedCommands = 0
+    private var outputs: [UInt64] = []
+    /// Bytes of a snapshot before its padding.
+    private static let stateBytes = 24 + 8 * Registers.count
     package private(set) var snapshots = 0
     package private(set) var restores = 0
     /// The snapshot that is being written, and how much of it is; the one that is being read.
@@ -40,19 +46,27 @@ package final class RecordingApplication: Application {
         ledger.executed(
             batch, bytes, slot: slot, timestamp: timestamp, chain: chain, count: count, by: replica)
         count += 1
+        outputs.removeAll(keepingCapacity: true)
+        _ = CommandBook.forEach(bytes, count: Int(batch.count), stride: Int(batch.stride)) { command in
+            guard command.count >= 8 else { return outputs.append(0) }
+            outputs.append(registers.execute(command.loadUnaligned(as: UInt64.self)))
+        }
+        if isOwn { ledger.images?.answered(batch, slot: slot, by: replica) }
         ledger.commands.acknowledge(
-            bytes, batch: batch, isOwn: isOwn, by: replica, incarnation: incarnation, referee: referee)
+            bytes, batch: batch, isOwn: isOwn, outputs: outputs, slot: slot, first: executedCommands, by: replica,
+            incarnation: incarnation, referee: referee)
+        executedCommands += outputs.count
     }
 
     package func skipOwn(batches count: Int) {}
 
     // MARK: Snapshots
 
-    /// Numbers and padding as they were when the snapshot began.
+    /// Numbers, registers and padding as they were when the snapshot began.
     package func beginSnapshot() {
         snapshots += 1
         written = 0
-        writing = Self.bytes(count: count, chain: chain, padding: paddingBytes)
+        writing = bytes
     }
     package func continueSnapshot(
         into memory: UnsafeMutableRawBufferPointer
@@ -75,29 +89,39 @@ package final class RecordingApplication: Application {
         reading.append(contentsOf: piece)
         guard isLast else { return }
         restores += 1
-        guard reading.count == 24 + paddingBytes else {
+        guard reading.count == Self.stateBytes + paddingBytes else {
             referee.report(
-                "replica \(replica) is handed a snapshot of \(reading.count) bytes; it wrote \(24 + paddingBytes)")
+                "replica \(replica) is handed a snapshot of \(reading.count) bytes; it wrote \(Self.stateBytes + paddingBytes)"
+            )
             return
         }
         reading.withUnsafeBytes { bytes in
             count = Int(truncatingIfNeeded: bytes.loadUnaligned(as: UInt64.self))
             chain = bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self)
+            executedCommands = Int(truncatingIfNeeded: bytes.loadUnaligned(fromByteOffset: 16, as: UInt64.self))
+            for i in 0..<Registers.count {
+                registers.values[i] = bytes.loadUnaligned(fromByteOffset: 24 + 8 * i, as: UInt64.self)
+            }
         }
-        guard reading == Self.bytes(count: count, chain: chain, padding: paddingBytes) else {
+        guard reading == bytes else {
             referee.report("replica \(replica) is handed a snapshot that is not what was written")
             return
         }
         reading = []
         ledger.restored(count: count, chain: chain, by: replica)
     }
-    private static func bytes(count: Int, chain: UInt64, padding bytes: Int) -> [UInt8] {
-        var result = [UInt8](repeating: 0, count: 24)
+    /// The whole state as a snapshot holds it.
+    private var bytes: [UInt8] {
+        var result = [UInt8](repeating: 0, count: Self.stateBytes)
         result.withUnsafeMutableBytes {
             $0.storeBytes(of: UInt64(count), as: UInt64.self)
             $0.storeBytes(of: chain, toByteOffset: 8, as: UInt64.self)
+            $0.storeBytes(of: UInt64(executedCommands), toByteOffset: 16, as: UInt64.self)
+            for (i, value) in registers.values.enumerated() {
+                $0.storeBytes(of: value, toByteOffset: 24 + 8 * i, as: UInt64.self)
+            }
         }
-        for i in 0..<bytes { result.append(padding(chain, i)) }
+        for i in 0..<paddingBytes { result.append(Self.padding(chain, i)) }
         return result
     }
     private static func padding(_ chain: UInt64, _ i: Int) -> UInt8 {

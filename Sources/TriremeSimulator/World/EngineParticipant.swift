@@ -27,7 +27,7 @@ package final class EngineParticipant: Participant {
     }
 
     private static func openLog(_ birth: Birth, into recovered: inout RecoveredState) throws -> Log<SimulatedDisk> {
-        let identity = LogIdentity(clusterLow: 0x5349_4D55, clusterHigh: birth.scenario.seed, replica: birth.replica)
+        let identity = birth.scenario.identity(birth.replica)
         let geometry = birth.scenario.geometry
         var disk = SimulatedDisk(birth.image)
         if birth.scenario.isVolatile {
@@ -103,6 +103,9 @@ package final class EngineParticipant: Participant {
     package var isStranded: Bool { engine.core.isStranded }
     package var installs: Int { Int(engine.counters.snapshotsInstalled) }
     package var failure: String? { engine.failure?.description }
+    package var keepsLog: Bool { engine.log.device.isDurable }
+    package var carriedSegments: Int { Int(engine.counters.carriedSegments) }
+    package func handOver(to successor: ReplicaID) { engine.step(.handOver(to: successor)) }
     package var account: String {
         let log =
             "log \(engine.log.oldestNeeded)…\(engine.log.durableOffset)…\(engine.log.endOffset), free \(engine.log.freeBytes)"
@@ -132,6 +135,9 @@ extension Scenario {
             snapshotBytes: geometry.totalBytes / 3, isForgetful: isForgetful, seed: seed)
         settings.catchUpLinkBytesPerSecond = catchUpLinkBytesPerSecond
         return settings
+    }
+    func identity(_ replica: ReplicaID) -> LogIdentity {
+        LogIdentity(clusterLow: 0x5349_4D55, clusterHigh: seed, replica: replica)
     }
     var geometry: LogGeometry { LogGeometry(segmentBytes: segmentBytes, segments: segments) }
     var logOptions: LogOptions {

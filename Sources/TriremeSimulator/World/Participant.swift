@@ -44,6 +44,12 @@ package protocol Participant: AnyObject {
     var damage: (found: Int, mended: Int) { get }
     /// Where it stands, for whoever looks for the cause of a stand-still.
     var account: String { get }
+    /// Whether its disk holds records that can be read, so that the disks may be watched.
+    var keepsLog: Bool { get }
+    /// Segments of its log out of which it carried what was still needed.
+    var carriedSegments: Int { get }
+    /// An operator asks it to let `successor` reign.
+    func handOver(to successor: ReplicaID)
 }
 extension Participant {
     package var installs: Int { 0 }
@@ -55,6 +61,9 @@ extension Participant {
     package func reached(_ lane: Int) -> Position { .empty }
     package var damage: (found: Int, mended: Int) { (0, 0) }
     package var account: String { "" }
+    package var keepsLog: Bool { false }
+    package var carriedSegments: Int { 0 }
+    package func handOver(to successor: ReplicaID) {}
 }
 
 /// What a new life is built from.

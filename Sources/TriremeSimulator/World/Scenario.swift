@@ -5,6 +5,15 @@ import TriremeCore
 /// A fault that a run may contain.
 package enum Fault: Int, CaseIterable, Sendable {
     case loss, partition, oneWay, isolation, pause, crash, crashSequencer, crashAll, crashAtWrite, diskStall, delay
+    // Those of the wide mix alone.
+    case slowDisk, longStall, diskFull, ioError, shortWrite, clockJump, clockRate, memoryFlip, bitFlips, replay,
+        handOver
+
+    /// The faults of the standard mix. It stays as it is, so that its seeds mean the same runs.
+    static let standard: [Fault] = [
+        .loss, .partition, .oneWay, .isolation, .pause, .crash, .crashSequencer, .crashAll, .crashAtWrite, .diskStall,
+        .delay,
+    ]
 }
 
 package struct Scenario: Sendable {
@@ -42,6 +51,11 @@ package struct Scenario: Sendable {
     package var clockRates: [UInt64]
     package var wallClockOffsets: [Int64]
     package var maximumEvents = 5_000_000
+    /// Whether at first only a quorum is healed, which must make progress by itself, and the rest later.
+    package var healsQuorumFirst = false
+    /// What its seed is drawn from, and how the run is asked for again.
+    package var mix = Mix.standard
+    package var replay: String?
     package var members: Int { quorums.members }
     /// Replicas whose disks are bad, and what these do.
     package var frail = MemberSet()
@@ -78,13 +92,10 @@ package struct Scenario: Sendable {
         s.drawNetwork(&random)
         s.drawFaults(&random)
         s.drawClocks(&random)
-        s.drawDamage()
-        // The others can elect and decide without that one, and have kept everything.
-        s.losesSnapshot =
-            s.frail.bits == 0 && s.mayLoseAnyOne && seed % 3 == 0
+        s.drawLosses()
         return s
     }
-    private mutating func drawSizes(_ random: inout CoreRandom) {
+    mutating func drawSizes(_ random: inout CoreRandom) {
         batchBytes = random.pick([4_096, 4_096, 8_192])
         // A small log is recycled within the run; a large one lets whoever was away catch up.
         (segments, segmentBytes) = random.pick([(8, 131_072), (16, 131_072), (8, 262_144), (16, 262_144)])
@@ -99,22 +110,22 @@ package struct Scenario: Sendable {
         workload.backlog = random.pick([16, 256, 1_024])
         diskLatencyNanoseconds = random.pick([10_000, 50_000, 200_000, 1_000_000])
     }
-    private mutating func drawNetwork(_ random: inout CoreRandom) {
+    mutating func drawNetwork(_ random: inout CoreRandom) {
         links.delayNanoseconds = random.pick([10_000, 30_000, 100_000, 500_000])
         links.lossPerMillion = random.pick([0, 0, 1_000, 20_000, 100_000])
         links.duplicatePerMillion = random.pick([0, 1_000, 50_000])
         links.spikePerMillion = random.pick([0, 1_000, 20_000])
         links.spikeNanoseconds = random.pick([2_000_000, 20_000_000, 300_000_000])
     }
-    private mutating func drawFaults(_ random: inout CoreRandom) {
-        faults = Fault.allCases.filter { _ in random.below(5) < 2 }
+    mutating func drawFaults(_ random: inout CoreRandom) {
+        faults = Fault.standard.filter { _ in random.below(5) < 2 }
         faultIntervalNanoseconds = random.pick([10_000_000, 30_000_000, 80_000_000])
         // Short patience makes for many ballots.
         timing.suspicionNanoseconds = random.pick([50_000_000, 50_000_000, 15_000_000, 5_000_000])
         timing.heartbeatNanoseconds = min(timing.heartbeatNanoseconds, timing.suspicionNanoseconds / 4)
         healAtNanoseconds = random.pick([200_000_000, 350_000_000, 600_000_000])
     }
-    private mutating func drawClocks(_ random: inout CoreRandom) {
+    mutating func drawClocks(_ random: inout CoreRandom) {
         let tenYears: UInt64 = 315_360_000_000_000
         for i in 0..<members where random.below(6) == 0 { clockRates[i] = random.between(UInt64(512), 2_048) }
         for i in 0..<members where random.below(4) == 0 {

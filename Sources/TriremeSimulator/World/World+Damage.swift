@@ -38,7 +38,10 @@ extension World {
             me, more: participant.promise, participant.promiseAnswer(), participant.reached)
         if isUsed || (hasLost && !participant.isForgetful) {
             let isRemembered = nodes.contains {
-                guard $0 !== node, let memory = $0.participant?.memory(of: me, asked: participant.generation) else {
+                // Whoever is about to end may not get to say it.
+                guard $0 !== node, !$0.image.hasFailed, $0.image.flips == 0,
+                    let memory = $0.participant?.memory(of: me, asked: participant.generation)
+                else {
                     return false
                 }
                 return isUsed ? memory.generation >= participant.generation : participant.lacks(memory)
@@ -68,6 +71,8 @@ extension World {
         for node in nodes {
             node.pausedUntil = min(node.pausedUntil, queue.now)
             node.diskEventsUntilCrash = nil
+            node.image.trouble = DiskTrouble()
+            node.image.goOn()
             wake(node, after: 0)
         }
     }
@@ -80,12 +85,6 @@ extension World {
         if node.isUp { retire(node) }
         clear(node)
         node.image.endLife()
-    }
-    /// A frail replica that refuses to start, or ends, has said why.
-    func ended(_ node: Node, _ failure: String) {
-        guard isFrail(node) else { return referee.report("replica \(node.replica) ends itself: \(failure)") }
-        trace.note(queue.now, node.replica.index, "ends itself: \(failure)")
-        crash(node, .process, restartAfter: 1_000_000)
     }
 }
 
@@ -102,6 +101,14 @@ extension Scenario {
             one.insert(ReplicaID($0))
             return mayLose(one)
         }
+    }
+
+    /// Bad disks, and a snapshot that cannot be read any more.
+    mutating func drawLosses() {
+        drawDamage()
+        // The others can elect and decide without that one, and have kept everything.
+        losesSnapshot =
+            frail.bits == 0 && mayLoseAnyOne && seed % 3 == 0
     }
 
     /// One seed in four has a few replicas whose disks are bad, or that have none: as many as may be lost and the rest still

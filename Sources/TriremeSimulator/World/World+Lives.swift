@@ -11,10 +11,15 @@ extension World {
     func start(_ node: Node) {
         guard !node.isUp, node.startsAt != nil, !node.isRetired else { return }
         node.startsAt = nil
+        guard !node.isHeldDown else { return }
         node.incarnation += 1
         node.image.start(incarnation: node.incarnation)
-        if scenario.losesSnapshot, situations.lostSnapshots == 0, node.incarnation > 1, node.image.rotSnapshots() {
+        // A quorum that heals alone was drawn among those that have theirs.
+        if scenario.losesSnapshot, situations.lostSnapshots == 0, asked == .all, node.incarnation > 1,
+            node.image.rotSnapshots()
+        {
             situations.lostSnapshots += 1
+            node.hasLostSnapshot = true
             trace.note(queue.now, node.replica.index, "has lost its snapshots")
         }
         let endpoint = Endpoint(wire: wire, replica: node.replica, incarnation: node.incarnation)
@@ -38,6 +43,7 @@ extension World {
             node.participant = participant
             node.image.waitingWritesUntilStop = nil
             trace.note(queue.now, node.replica.index, "starts as generation \(participant.generation)")
+            if participant.keepsLog { watch(node, endpoint) }
             if isFrail(node) {
                 guard judgeStart(node, participant) else { return }
             } else {
@@ -55,8 +61,9 @@ extension World {
             node.restless = 0
             observe(node, participant)
             wake(node, after: 0)
+            offerLast(node)
         } catch {
-            let stopped = node.image.isStopped
+            let stopped = node.image.isStopped || node.image.hasFailed
             trace.note(queue.now, node.replica.index, "does not start: \(error)")
             clear(node)
             if !stopped, isFrail(node) { return retire(node, because: "\(error)") }
@@ -69,6 +76,41 @@ extension World {
             node.image.crash(.power)
             scheduleStart(node, after: random.below(20_000_000))
         }
+    }
+    /// What a life over a real log is watched for besides.
+    private func watch(_ node: Node, _ endpoint: Endpoint) {
+        if ledger.images == nil {
+            ledger.images = images
+            for node in nodes {
+                node.image.changed = { [images, replica = node.replica] in images.changed(replica, $0, $1) }
+            }
+        }
+        if scenario.faults.contains(.memoryFlip) {
+            wire.checksPayloads = true
+            endpoint.watchFrames(writtenBy: node.image)
+        }
+    }
+
+    /// Looks whether a life has ended itself, and whether it had to (RELIABILITY, storage rule 4).
+    func ended(_ node: Node, _ participant: any Participant) {
+        guard let failure = participant.failure else {
+            referee.demand(
+                !node.image.wasToldOfFailure,
+                "replica \(node.replica) goes on after a write that failed; it must end and read back")
+            return
+        }
+        let isExplained = node.image.hasFailed || node.image.flips > 0
+        guard isExplained || isFrail(node) else {
+            referee.report("replica \(node.replica) ends itself: \(failure)")
+            return
+        }
+        if node.image.hasFailed {
+            situations.endedByDisk += 1
+        } else if node.image.flips > 0 {
+            situations.endedByFlip += 1
+        }
+        trace.note(queue.now, node.replica.index, "ends itself: \(failure)")
+        crash(node, .process, restartAfter: isExplained ? downTime() : 1_000_000)
     }
 
     func crash(_ node: Node, _ kind: DiskImage.Crash, restartAfter: UInt64) {
@@ -84,7 +126,7 @@ extension World {
         if phase == .faults, scenario.faults.contains(.crashAtWrite), random.below(3) == 0 {
             node.image.waitingWritesUntilStop = random.between(1, 12)
         }
-        scheduleStart(node, after: restartAfter)
+        if !node.isHeldDown { scheduleStart(node, after: restartAfter) }
     }
     func clear(_ node: Node) {
         node.participant = nil

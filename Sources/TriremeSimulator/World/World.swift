@@ -1,42 +1,6 @@
 // One run: virtual time, the replicas, and what happens to them. A pure function of the scenario and its seed.
 import TriremeCore
 
-/// How often the run met what it is there to meet.
-package struct Situations: Sendable {
-    package var elections = 0
-    package var crashes = 0
-    package var crashesOfAll = 0
-    package var refusedStarts = 0
-    package var tornWrites = 0
-    package var repairs = 0
-    package var snapshots = 0
-    package var restores = 0
-    package var catchUps = 0
-    package var stranded = 0
-    /// Runs after which no quorum was left that had kept everything: agreement is all that was asked of them.
-    package var hopeless = 0
-    /// Snapshots that were fetched from others and taken over.
-    package var installs = 0
-    /// Replicas whose snapshots had become unreadable.
-    package var lostSnapshots = 0
-    package var partitions = 0
-    package var batches = 0
-    package var executed = 0
-    package var acknowledged = 0
-    package var slots = 0
-    /// Of bad disks: sectors that rotted, writes that went astray, crashes that forgot; starts that knew it, starts to which others
-    /// told it, replicas given up; batches found damaged, and mended.
-    package var rots = 0
-    package var strayWrites = 0
-    package var forgotten = 0
-    package var forgetful = 0
-    package var exposures = 0
-    package var retired = 0
-    package var damagedBatches = 0
-    package var mendedBatches = 0
-    package init() {}
-}
-
 package struct RunResult: Sendable {
     package var seed: UInt64
     package var events = 0
@@ -48,12 +12,14 @@ package struct RunResult: Sendable {
 
 package final class World {
     enum Phase { case faults, settling, progress, done }
+    /// Who is asked for progress at present: a quorum that healed first, then everybody.
+    enum Asked { case quorum, all }
     let scenario: Scenario
     let queue = EventQueue()
     let referee: Referee
     let trace: Trace
     let wire: Wire
-    let book = CommandBook()
+    package let book = CommandBook()
     let ledger: Ledger
     let entries: DecidedEntries
     let nodes: [Node]
@@ -61,6 +27,11 @@ package final class World {
     var random: CoreRandom
     var situations = Situations()
     var phase = Phase.faults
+    private var phaseTicket: UInt32 = 0
+    var asked = Asked.all
+    /// Those of whom progress is asked.
+    var healed = MemberSet()
+    let images: DurableImages
     var events = 0
     var faultsHeldUntil: UInt64 = 0
     /// Commands that must be executed everywhere before the run may end.
@@ -76,6 +47,7 @@ package final class World {
             referee: referee, commands: book,
             timestampStepMicroseconds: scenario.timing.timestampStepMicroseconds)
         entries = DecidedEntries(referee: referee)
+        book.clock = queue
         wire = Wire(
             queue: queue, members: scenario.members, batchBytes: scenario.batchBytes, random: random.fork(),
             referee: referee)
@@ -99,28 +71,54 @@ package final class World {
                     clockStart: 1_000_000_000 + random.below(1_000_000_000), wallOffset: scenario.wallClockOffsets[i]))
         }
         self.nodes = nodes
+        images = DurableImages(
+            referee: referee, quorums: scenario.quorums, frail: scenario.frail, images: nodes.map(\.image))
+        if scenario.faults.contains(.replay) { wire.archive = Archive() }
+        referee.replay = scenario.replay ?? (scenario.mix == .standard ? nil : "--mix \(scenario.mix)")
     }
     package var now: UInt64 { queue.now }
 
     /// Runs to the end, or to the first violation.
     package func run() -> RunResult {
+        begin()
+        while step() {}
+        return result()
+    }
+
+    /// Schedules what starts the run. Then ``step()``, then ``result()``.
+    package func begin() {
         trace.note(0, nil, scenario.summary)
         for node in nodes { scheduleStart(node, after: random.below(5_000_000)) }
         if !scenario.faults.isEmpty {
             queue.schedule(
                 WorldEvent(.fault, at: random.between(5_000_000, 5_000_000 + scenario.faultIntervalNanoseconds)))
         }
-        queue.schedule(WorldEvent(.phase, at: scenario.healAtNanoseconds))
-        while referee.violation == nil, phase != .done, let event = queue.pop() {
-            events += 1
-            trace.fold(event)
-            take(event)
-            if events > scenario.maximumEvents {
-                referee.report("the run does not end: \(events) events")
-            }
-            if phase == .progress { checkProgress() }
-        }
-        return result()
+        schedulePhase(after: scenario.healAtNanoseconds)
+    }
+    /// What ends the present phase, unless something else does before.
+    func schedulePhase(after: UInt64) {
+        phaseTicket += 1
+        queue.schedule(WorldEvent(.phase, at: queue.now + after, index: phaseTicket))
+    }
+    /// Takes the next event. False at the end.
+    package func step() -> Bool {
+        guard referee.violation == nil, phase != .done, let event = queue.pop() else { return false }
+        events += 1
+        trace.fold(event)
+        take(event)
+        if events > scenario.maximumEvents { referee.report("the run does not end: \(events) events") }
+        if phase == .progress { checkProgress() }
+        return true
+    }
+    /// Steps until virtual time has reached `time`, or the run is over.
+    package func run(until time: UInt64) {
+        queue.schedule(WorldEvent(.nothing, at: time))
+        while queue.now < time, step() {}
+    }
+
+    /// A disk completes nothing for a while.
+    package func stallDisk(of replica: Int, for nanoseconds: UInt64) {
+        nodes[replica].image.stalledUntil = queue.now + nanoseconds
     }
 
     private func take(_ event: WorldEvent) {
@@ -140,7 +138,8 @@ package final class World {
             wake(node, after: turnDelay())
         case .fault: nextFault()
         case .start: start(node)
-        case .phase: nextPhase()
+        case .nothing: break
+        case .phase: if event.index == phaseTicket { nextPhase() }
         }
     }
     /// A reactor takes what has arrived a little later, so that a turn may find several things.
@@ -164,6 +163,7 @@ package final class World {
         }
         let due = participant.turn(now: node.local(queue.now), wallClock: node.wall(queue.now))
         observe(node, participant)
+        guard node.isUp else { return }
         node.restless = due <= node.local(queue.now) ? node.restless + 1 : 0
         referee.demand(
             node.restless < Self.restlessTurns,
@@ -183,7 +183,13 @@ package final class World {
         let commit = participant.commitIndex
         if commit > node.commitIndex {
             for slot in node.commitIndex + 1...commit {
-                if let entry = participant.decidedEntry(slot) { entries.decided(entry, slot: slot, by: node.replica) }
+                guard let entry = participant.decidedEntry(slot) else { continue }
+                if entries.decided(entry, slot: slot, by: node.replica), participant.keepsLog, scenario.members > 1 {
+                    wire.witness.checkDecided(slot, entry, by: node.replica, quorums: scenario.quorums) {
+                        // A bad disk may have lost it since.
+                        isFrail(node) || node.image.holdsVote(slot, $0)
+                    }
+                }
             }
             trace.note(queue.now, node.replica.index, "decided through slot \(commit)")
             node.commitIndex = commit
@@ -221,16 +227,19 @@ package final class World {
             if node.wasStranded { situations.stranded += 1 }
             trace.note(queue.now, node.replica.index, node.wasStranded ? "is stranded" : "is stranded no more")
         }
-        if let failure = participant.failure { ended(node, failure) }
+        ended(node, participant)
     }
 
-    private func result() -> RunResult {
+    /// Checks everything that is known only at the end, and counts.
+    package func result() -> RunResult {
+        if referee.violation == nil { checkHistory() }
         for node in nodes {
             retire(node)
-            situations.tornWrites += node.image.counts.tornWrites
-            situations.strayWrites += node.image.counts.strayWrites
+            countDisk(node.image.counts)
         }
+        stopWatching()
         situations.repairs = wire.counts.repairs
+        countWire()
         situations.catchUps = wire.kinds[Int(DatagramKind.entries.rawValue)]
         situations.batches = ledger.items.count
         situations.executed = book.executedCount
@@ -247,6 +256,7 @@ package final class World {
     func retire(_ node: Node) {
         situations.snapshots += node.application?.snapshots ?? 0
         situations.restores += node.application?.restores ?? 0
+        situations.carriedSegments += node.participant?.carriedSegments ?? 0
         situations.installs += node.participant?.installs ?? 0
         guard let damage = node.participant?.damage else { return }
         situations.damagedBatches += damage.found

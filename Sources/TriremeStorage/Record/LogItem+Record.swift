@@ -60,7 +60,7 @@ extension LogItem {
     }
 
     /// The item at the beginning of `bytes` and how many of them it takes; nil where there is none that makes sense.
-    static func decode(_ bytes: UnsafeRawBufferPointer, members: Int) -> (item: LogItem, bytes: Int)? {
+    package static func decode(_ bytes: UnsafeRawBufferPointer, members: Int) -> (item: LogItem, bytes: Int)? {
         guard bytes.count >= prefixBytes, let tag = Tag(rawValue: bytes[0]) else { return nil }
         let length = Int(bytes.baseAddress!.get(UInt16.self, at: 1))
         guard prefixBytes + length <= bytes.count else { return nil }

@@ -77,7 +77,7 @@ package struct Superblock: Equatable, Sendable {
     }
 
     /// The superblock in one page whose checksum holds; nil for any other page. `scratch` is changed.
-    init?(_ scratch: UnsafeMutableRawPointer) {
+    package init?(_ scratch: UnsafeMutableRawPointer) {
         let page = UnsafeRawPointer(scratch)
         let stored = page.get(UInt32.self, at: 8)
         scratch.put(UInt32(0), at: 8)
