@@ -38,8 +38,7 @@ extension DiskImage {
     /// What a write reports: its length, less, or −errno.
     func outcome(of write: Operation) -> Int {
         if trouble.isFull, (1...2).contains(write.file), write.offset + write.length > files[write.file].bytes.count {
-            hasFailed = true
-            failedTokens.append(write.token)
+            // Of a snapshot: it is given up and tried again later, and the replica goes on.
             counts.fullWrites += 1
             return Int(-ENOSPC)
         }

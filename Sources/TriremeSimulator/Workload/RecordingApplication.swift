@@ -78,7 +78,7 @@ package final class RecordingApplication: Application {
         return (bytes, written == writing.count)
     }
     package func endSnapshot() {
-        referee.demand(written == writing.count, "replica \(replica) gives up a snapshot in the middle")
+        // In the middle too: a full disk has no room for the rest.
         writing = []
         written = 0
     }

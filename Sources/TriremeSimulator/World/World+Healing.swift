@@ -90,16 +90,17 @@ extension World {
 
     /// A random set of replicas that can elect and decide, if that leaves somebody out: of those that have kept everything.
     private func drawQuorum() -> MemberSet? {
-        let least = max(scenario.quorums.phase1, scenario.quorums.classic)
+        let quorums = scenario.quorums
         var members = nodes.indices.filter { !isFrail(nodes[$0]) && !nodes[$0].hasLostSnapshot }
-        let most = min(members.count, nodes.count - 1)
-        guard least <= most else { return nil }
         var quorum = MemberSet()
-        let size = random.below(4) == 0 ? random.between(least, most) : least
-        for _ in 0..<size {
+        var isOne: Bool { quorums.isPhase1(quorum) && quorums.isClassic(quorum) }
+        // As few as they happen to be, or now and then more.
+        var more = random.below(4) == 0 ? Int(random.below(UInt64(nodes.count))) : 0
+        while !members.isEmpty, !isOne || more > 0 {
+            if isOne { more -= 1 }
             quorum.insert(ReplicaID(members.remove(at: Int(random.below(UInt64(members.count))))))
         }
-        return quorum
+        return isOne && quorum.count < nodes.count ? quorum : nil
     }
 
     private func healOnly(_ quorum: MemberSet) {
