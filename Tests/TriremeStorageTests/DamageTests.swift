@@ -35,9 +35,8 @@ struct DamageTests {
         }
         func snapshot(_ slot: UInt64) {
             let frame = frames.take(2 * 4_096)
-            log.writeSnapshot(
-                slot: slot, cut: Cut(epoch: 1), lengthBytes: 5_000,
-                memory: UnsafeRawBufferPointer(start: frame, count: 2 * 4_096))
+            log.writeSmallSnapshot(
+                slot: slot, cut: Cut(epoch: 1), UnsafeRawBufferPointer(start: frame, count: 5_000))
             log.settle()
         }
         fill(12)
@@ -147,10 +146,9 @@ struct DamageTests {
                 var refusal: StorageError?
                 do {
                     var log = try open(damaged)
-                    let memory = UnsafeMutableRawBufferPointer(start: frames.take(8_192), count: 8_192)
-                    try log.readSnapshotNow(into: memory)
+                    _ = try log.snapshotBytes()
                 } catch { refusal = error }
-                let isMeant = file == 1 && at < 4_096 + 5_000
+                let isMeant = file == 1 && at < 4_096 + SnapshotBlock.headerBytes + 5_000
                 #expect((refusal?.code == .damaged) == isMeant, "file \(file), byte \(at)")
                 if isMeant { #expect(refusal?.message.contains("replace") == true) }
             }
