@@ -44,7 +44,8 @@ final class Nothing: Application, Gateway {
     var stateDigest: UInt64 { 0 }
     func beginSnapshot() throws {}
     func continueSnapshot(into memory: UnsafeMutableRawBufferPointer) throws -> (bytes: Int, isFinished: Bool) {
-        (0, true)
+        UnsafeMutableRawBufferPointer(rebasing: memory[..<100]).initializeMemory(as: UInt8.self, repeating: 1)
+        return (100, true)
     }
     func endSnapshot() {}
     var snapshotBacklogBytes: Int { 0 }

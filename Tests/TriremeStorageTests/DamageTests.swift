@@ -34,8 +34,9 @@ struct DamageTests {
             }
         }
         func snapshot(_ slot: UInt64) {
-            let bytes = [UInt8](repeating: UInt8(slot), count: 5_000)
-            bytes.withUnsafeBytes { log.writeSmallSnapshot(slot: slot, cut: Cut(epoch: 1), $0) }
+            let frame = frames.take(2 * 4_096)
+            log.writeSmallSnapshot(
+                slot: slot, cut: Cut(epoch: 1), UnsafeRawBufferPointer(start: frame, count: 5_000))
             log.settle()
         }
         fill(12)
@@ -147,7 +148,7 @@ struct DamageTests {
                     var log = try open(damaged)
                     _ = try log.snapshotBytes()
                 } catch { refusal = error }
-                let isMeant = file == 1 && at < 4_096 + 5_000
+                let isMeant = file == 1 && at < 4_096 + SnapshotBlock.headerBytes + 5_000
                 #expect((refusal?.code == .damaged) == isMeant, "file \(file), byte \(at)")
                 if isMeant { #expect(refusal?.message.contains("replace") == true) }
             }

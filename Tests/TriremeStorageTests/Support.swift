@@ -62,6 +62,7 @@ enum Told: Equatable {
     case read(UInt32, Bool)
     case snapshot(UInt64)
     case snapshotRead(UInt32, Bool)
+    case refused(StorageError.Code)
     case released(UInt64)
     case forgetful
     case failed(StorageError.Code)
@@ -76,6 +77,7 @@ extension Log where Device: ~Copyable {
             case .read(let token, let ok): all.append(.read(token, ok))
             case .snapshotDurable(let slot): all.append(.snapshot(slot))
             case .snapshotRead(let token, let ok): all.append(.snapshotRead(token, ok))
+            case .snapshotRefused(let error): all.append(.refused(error.code))
             case .released(let before): all.append(.released(before))
             case .forgetfulDurable: all.append(.forgetful)
             case .failed(let error): all.append(.failed(error.code))

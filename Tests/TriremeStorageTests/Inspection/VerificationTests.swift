@@ -10,7 +10,7 @@ struct VerificationTests {
     }
     /// The verdict is what a start does.
     private func expectAgreement(_ disk: ScriptedDisk, _ result: LogVerification, _ what: String) throws {
-        let outcome = try #require(outcome(result), "\(what)")
+        let outcome = try #require(self.outcome(result), "\(what)")
         let log = try open(ScriptedDisk(copyOf: disk))
         #expect(log.recovery.loss == outcome.loss, "\(what)")
         #expect(log.isForgetful == (outcome.loss != nil || outcome.isForgetful), "\(what)")
