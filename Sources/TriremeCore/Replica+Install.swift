@@ -21,7 +21,7 @@ extension Replica {
             members: members, timestampStep: timing.timestampStepMicroseconds, slot: slot, cut: cut)
         lanes.executed(cut)
         lacksEntries = false
-        lacksBatches = false
+        lackedSlot = 0
         fetch.stop()
         pendingSince = nil
         // One that missed nothing but the snapshot is whole again (◆ at least as new as the one that the superblock named).

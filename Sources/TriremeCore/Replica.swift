@@ -101,9 +101,12 @@ package struct Replica: ~Copyable {
     var notedAt: UInt64 = 0
     var fetch = Retry()
     /// Set while nobody has the entries that this replica lacks any more (PROTOCOL §8).
-    package var isStranded: Bool { lacksEntries || lacksBatches || lacksSnapshot }
+    package var isStranded: Bool { lacksEntries || lackedSlot > executor.slot || lacksSnapshot }
     var lacksEntries = false
-    var lacksBatches = false
+    /// The decided slot whose batches nobody gives any more, until it is executed.
+    package internal(set) var lackedSlot: UInt64 = 0
+    var entryWait = VainWait()
+    var batchWait = VainWait()
 
     // Snapshot.
     package internal(set) var snapshotSlot: UInt64 = 0

@@ -178,18 +178,24 @@ extension Replica {
         fetch.asked(now: now, wait: timing.retryNanoseconds)
     }
 
+    /// Silent for so long that nothing is hoped of it: what it said that it gives may be gone with it.
+    private func isGone(_ member: Int) -> Bool { now - peers[member].heardAt > timing.stuckNanoseconds }
+
     /// Somebody who can give the slot: in turn, those that have it decided; else the sequencer, or any voter for it.
     private mutating func holder(of slot: UInt64) -> ReplicaID? {
         var candidates = MemberSet()
         var ahead = false
         for member in 0..<members where member != me.index {
             let status = status(of: ReplicaID(member))
-            guard status.pointee.commitIndex >= slot else { continue }
+            guard status.pointee.commitIndex >= slot, !isGone(member) else { continue }
             ahead = true
             if status.pointee.oldestEntry <= slot { candidates.insert(ReplicaID(member)) }
         }
-        lacksEntries = ahead && candidates.bits == 0
+        // Whoever is heard and does not hear gives nothing either.
+        let isInVain = ahead && entryWait.isOver(slot, now: now, patience: timing.stuckNanoseconds)
+        lacksEntries = ahead && (candidates.bits == 0 || isInVain)
         if !ahead {
+            entryWait.stop()
             if currentBallot.owner != me, fetch.attempts % 2 == 0 { return currentBallot.owner }
             for member in 0..<members where member != me.index && peers[member].votes.contains(slot) {
                 candidates.insert(ReplicaID(member))
@@ -208,16 +214,16 @@ extension Replica {
     /// The engine lacks a batch of this decided slot: if nobody keeps batches that old, this replica cannot catch up from logs.
     package mutating func considerStranded(slot: UInt64) {
         var ahead = false
+        var isGiven = false
         for member in 0..<members where member != me.index {
             let status = status(of: ReplicaID(member))
-            guard status.pointee.executedSlot >= slot else { continue }
-            if status.pointee.oldestEntry <= slot {
-                lacksBatches = false
-                return
-            }
+            guard status.pointee.executedSlot >= slot, !isGone(member) else { continue }
             ahead = true
+            if status.pointee.oldestEntry <= slot { isGiven = true }
         }
-        lacksBatches = ahead
+        if !ahead { batchWait.stop() }
+        let isInVain = ahead && batchWait.isOver(slot, now: now, patience: timing.stuckNanoseconds)
+        lackedSlot = ahead && (!isGiven || isInVain) ? slot : 0
     }
 
     /// Batches of slots below `slot` may have left this replica's log.

@@ -25,3 +25,19 @@ struct Retry {
     }
     mutating func stop() { dueAt = nil }
 }
+
+/// How long others that could give a slot have let it be waited for.
+struct VainWait {
+    private var slot: UInt64 = 0
+    private var since: UInt64 = 0
+
+    /// Whether the same slot was waited for that long.
+    mutating func isOver(_ slot: UInt64, now: UInt64, patience: UInt64) -> Bool {
+        if self.slot != slot {
+            self.slot = slot
+            since = now
+        }
+        return now - since >= patience
+    }
+    mutating func stop() { slot = 0 }
+}

@@ -14,6 +14,70 @@ import TriremeCore
         return cut
     }
 
+    /// Member 1 says that it gives everything, 2 has recycled it.
+    private func say(_ single: Single, _ members: [Int]) {
+        for member in members {
+            single.status(from: member) {
+                $0.commitIndex = 900
+                $0.executedSlot = 900
+                $0.oldestEntry = member == 1 ? 1 : 500
+            }
+        }
+    }
+    /// It is heard, and does not hear: nobody knows how long.
+    @Test func aDeafGiverIsNotWaitedForForEver() {
+        let single = Single()
+        var stranded: Int?
+        for millisecond in 0..<1_000 where stranded == nil {
+            if millisecond % 5 == 0 { say(single, [1, 2]) }
+            single.turn(milliseconds: 1)
+            if single.core.isStranded { stranded = millisecond }
+        }
+        #expect(stranded.map { 450 < $0 && $0 < 900 } == true, "stranded after \(stranded ?? 0) ms")
+    }
+    /// The last that a dead member said was that it gives everything.
+    @Test func aDeadGiverIsNotWaitedFor() {
+        let single = Single()
+        say(single, [1])
+        for _ in 0..<600 { single.turn(milliseconds: 1) }
+        // Nobody is heard: that is a partition, and no log is known to lack anything.
+        let isStranded = single.core.isStranded
+        #expect(!isStranded)
+        say(single, [2])
+        for _ in 0..<200 {
+            say(single, [2])
+            single.turn(milliseconds: 1)
+        }
+        let isStranded2 = single.core.isStranded
+        #expect(isStranded2)
+    }
+    /// The same for batches of decided slots.
+    @Test func batchesThatNobodyGivesInTime() {
+        let single = Single()
+        say(single, [1, 2])
+        single.core.considerStranded(slot: 7)
+        let holds1 = !single.core.isStranded
+        #expect(holds1)
+        for _ in 0..<60 {
+            single.turn(milliseconds: 10)
+            say(single, [1, 2])
+        }
+        single.core.considerStranded(slot: 8)
+        let holds2 = single.core.lackedSlot == 0
+        #expect(holds2)
+        for _ in 0..<60 {
+            single.turn(milliseconds: 10)
+            say(single, [1, 2])
+        }
+        single.core.considerStranded(slot: 8)
+        let holds3 = single.core.lackedSlot == 8
+        #expect(holds3)
+        // It came after all, and was executed.
+        _ = install(single, slot: 600, at(batch(1, 40), batch(2, 7)))
+        let holds4 = single.core.lackedSlot == 0
+        #expect(holds4)
+    }
+
     @Test func whoWasStrandedGoesOnAfterIt() {
         let single = Single()
         for member in [1, 2] {
