@@ -227,7 +227,10 @@ TEST(faults, every_site_is_visited_and_may_fail) {
                     arm((trm_fault){.site = site, .kind = TRM_FAULT_ERROR, .value = (uint64_t)error, .skip = visit, .times = 1});
                     lives[life]();
                     cases++;
-                    if (trm_faults_hits(faults) != 1) harness_fail(__FILE__, __LINE__, trm_site_name(site));
+                    // How often a ring is entered is a matter of time: a later visit may not come.
+                    bool came = trm_faults_visits(faults, site) > visit;
+                    if ((visit == 0 || came) && trm_faults_hits(faults) != 1)
+                        harness_fail(__FILE__, __LINE__, trm_site_name(site));
                     if (sentences_missing || open_descriptors() != before) {
                         char text[128];
                         snprintf(text, sizeof text, "%s, visit %u, errno %d: %u without a sentence, %d descriptors more",
