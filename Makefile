@@ -7,10 +7,13 @@ PACKAGES := liburing-dev libnuma-dev
 TEST_PACKAGES := clang libclang-rt-dev redis-tools
 BINARY := .build/release/trireme
 SEEDS ?= 1000
+# Of the wide mix, which take about twice as long each.
+WIDE_SEEDS ?= 300
+CORPUS := Tests/TriremeSimulatorTests/Corpus.txt
 
 -include Benchmarks/benchmarks.mk
 
-.PHONY: help setup test-setup build bench test simulate unit-test tuning-test end-to-end-test mutants mutants-check clean
+.PHONY: help setup test-setup build bench test simulate search soak unit-test tuning-test end-to-end-test mutants mutants-check clean
 
 help:
 	@sed -n '2,3s/^# *//p' Makefile
@@ -40,6 +43,16 @@ bench: build
 
 simulate: build
 	$(BINARY) simulate --seeds $(SEEDS)
+	$(BINARY) simulate --seeds $(WIDE_SEEDS) --mix wide
+
+# Every crash point of a small workload, every directed link set of three replicas and samples at five and seven.
+search: build
+	$(BINARY) simulate --crash-points
+	$(BINARY) simulate --link-sets
+
+# New seeds on all cores for HOURS or SECONDS (600); those that fail are added to the corpus, which make test replays.
+soak: build
+	$(BINARY) simulate --soak $(if $(HOURS),$$(awk 'BEGIN { print $(HOURS) * 3600 }'),$(or $(SECONDS),600)) --corpus $(CORPUS) $(ARGS)
 
 # The C shim's own tests, also under the thread, address and undefined-behaviour sanitizers.
 -include Tests/CTriremeTests/shim.mk

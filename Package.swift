@@ -61,19 +61,20 @@ let package = Package(
             name: "TriremeCLI",
             dependencies: [
                 "CAllocations", "CTrireme", "Trireme", "TriremeBench", "TriremeRuntime", "TriremeService",
-                "TriremeSimulator",
+                "TriremeSimulator", "TriremeStorage",
                 "TriremeTuning",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: settings),
         .target(
-            name: "TriremeSimulator", dependencies: ["TriremeRuntime", "TriremeStorage", "TriremeTransport"],
+            name: "TriremeSimulator", dependencies: ["CTrireme", "TriremeRuntime", "TriremeStorage", "TriremeTransport"],
             swiftSettings: settings),
         .testTarget(
             name: "TriremeStorageTests", dependencies: ["CTrireme", "TriremeStorage"], swiftSettings: settings),
         .testTarget(
             name: "TriremeTransportTests", dependencies: ["CTrireme", "TriremeCore", "TriremeTransport"],
             swiftSettings: settings),
-        .testTarget(name: "TriremeTests", dependencies: ["Trireme"], swiftSettings: settings),
+        .testTarget(
+            name: "TriremeTests", dependencies: ["CTrireme", "Trireme", "TriremeRuntime"], swiftSettings: settings),
         .testTarget(
             name: "TriremeServiceTests",
             dependencies: [
@@ -93,9 +94,12 @@ let package = Package(
         .testTarget(
             name: "TriremeCLITests",
             dependencies: [
-                "Trireme", "TriremeBench", "TriremeCLI", "TriremeRuntime", "TriremeService", "TriremeTuning",
+                "Trireme", "TriremeBench", "TriremeCLI", "TriremeRuntime", "TriremeService", "TriremeStorage",
+                "TriremeTuning",
             ],
             swiftSettings: settings),
-        .testTarget(name: "TriremeSimulatorTests", dependencies: ["TriremeSimulator"], swiftSettings: settings),
+        .testTarget(
+            name: "TriremeSimulatorTests", dependencies: ["TriremeSimulator"], resources: [.copy("Corpus.txt")],
+            swiftSettings: settings),
     ]
 )

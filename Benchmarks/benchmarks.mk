@@ -2,11 +2,15 @@
 #   make bench-network [ARGS="…"]   replicas in network namespaces with shaped links (root)
 #   make micro-bench [ARGS="…"]     the hot paths, one by one
 #   make micro-bench-check          the same against Benchmarks/Thresholds
+#   make bench-recovery [ARGS="…"]  a log of a gigabyte recovered, beside its disk
 #   make compare [ARGS="…"]         redis and etcd beside Trireme
 
-.PHONY: bench-network micro-bench micro-bench-check compare
+.PHONY: bench-recovery bench-network micro-bench micro-bench-check compare
 bench-network: build
 	Benchmarks/network/run $(ARGS)
+
+bench-recovery: build
+	$(BINARY) bench-recovery $(ARGS)
 
 micro-bench: setup
 	swift package --package-path Benchmarks benchmark --no-progress $(ARGS)

@@ -10,6 +10,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "faults_private.h"
+
 static uint64_t clock_nanoseconds(clockid_t clock) {
     struct timespec time;
     if (clock_gettime(clock, &time) < 0) return 0;
@@ -34,10 +36,10 @@ int trm_end_with_parent(int parent, int signal) {
 
 uint64_t trm_resident_bytes(void) {
     // Not with stdio, which allocates: a running replica asks ten times a second.
-    int file = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+    int file = TRM_CALL(resident_open, open("/proc/self/statm", O_RDONLY | O_CLOEXEC));
     if (file < 0) return 0;
     char line[128];
-    ssize_t count = read(file, line, sizeof line - 1);
+    ssize_t count = TRM_CALL(resident_read, read(file, line, sizeof line - 1));
     close(file);
     if (count <= 0) return 0;
     line[count] = 0;
@@ -57,13 +59,13 @@ uint64_t trm_raise_locked_memory_limit(void) {
 }
 
 int trm_event_create(void) {
-    int descriptor = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    int descriptor = TRM_CALL(event_create, eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
     return descriptor < 0 ? -errno : descriptor;
 }
 
 int trm_event_signal(int descriptor) {
     const uint64_t one = 1;
-    while (write(descriptor, &one, sizeof one) < 0) {
+    while (TRM_CALL(event_signal, write(descriptor, &one, sizeof one)) < 0) {
         if (errno == EAGAIN) return 0;  // the counter is full, so it is signalled
         if (errno != EINTR) return -errno;
     }
@@ -72,7 +74,7 @@ int trm_event_signal(int descriptor) {
 
 uint64_t trm_event_drain(int descriptor) {
     uint64_t count = 0;
-    while (read(descriptor, &count, sizeof count) < 0) {
+    while (TRM_CALL(event_drain, read(descriptor, &count, sizeof count)) < 0) {
         if (errno != EINTR) return 0;
     }
     return count;

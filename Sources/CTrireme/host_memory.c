@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "faults_private.h"
 #include "host.h"
 
 #define HUGE_BYTES ((size_t)2 << 20)
@@ -20,7 +21,8 @@
 
 /// Maps at a 2 MiB boundary: maps too much and gives the ends back.
 static void *map_aligned(size_t bytes, int flags) {
-    char *wide = mmap(NULL, bytes + HUGE_BYTES, PROT_READ | PROT_WRITE, flags, -1, 0);
+    char *wide =
+        TRM_CALL_MAP(region_map, (char *)mmap(NULL, bytes + HUGE_BYTES, PROT_READ | PROT_WRITE, flags, -1, 0));
     if (wide == MAP_FAILED) return MAP_FAILED;
     char *base = (char *)(((uintptr_t)wide + HUGE_BYTES - 1) & ~(uintptr_t)(HUGE_BYTES - 1));
     size_t before = (size_t)(base - wide), after = HUGE_BYTES - before;
@@ -40,7 +42,7 @@ static bool bind_to_node(void *base, size_t bytes, int node) {
 
 static int populate(char *base, size_t bytes) {
     // Since 5.14; reports want of memory instead of ending the process.
-    if (madvise(base, bytes, MADV_POPULATE_WRITE) == 0) return 0;
+    if (TRM_CALL(region_populate, madvise(base, bytes, MADV_POPULATE_WRITE)) == 0) return 0;
     if (errno != EINVAL) return -errno;
     for (size_t i = 0; i < bytes; i += 4096) *(volatile char *)(base + i) = 0;
     return 0;
@@ -75,12 +77,13 @@ int trm_region_map(size_t bytes, const trm_region_options *options, trm_region *
 
     void *base = MAP_FAILED;
     if (options->huge_table)
-        base = mmap(NULL, bytes, PROT_READ | PROT_WRITE, flags | MAP_HUGETLB | MAP_HUGE_2MB, -1, 0);
+        base = TRM_CALL_MAP(region_huge_map, mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                                                  flags | MAP_HUGETLB | MAP_HUGE_2MB, -1, 0));
     bool from_huge_table = base != MAP_FAILED;
     if (!from_huge_table) {
         base = map_aligned(bytes, flags);
         if (base == MAP_FAILED) return -errno;
-        madvise(base, bytes, MADV_HUGEPAGE);
+        madvise(base, bytes, MADV_HUGEPAGE);  // advice, not a site
     }
     // Before the first touch, which takes the pages.
     bool bound = bind_to_node(base, bytes, options->node);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "faults_private.h"
 #include "host.h"
 
 // The mask the process was started with: later the main thread itself may be pinned.
@@ -62,12 +63,14 @@ typedef struct start {
     void (*body)(void *);
     void *argument;
     char name[16];
+    trm_faults *faults;
 } start;
 
 static void *run(void *from) {
     start s = *(start *)from;
     free(from);
     pthread_setname_np(pthread_self(), s.name);
+    trm_faults_adopt(s.faults);
     s.body(s.argument);
     return NULL;
 }
@@ -81,6 +84,7 @@ int trm_thread_start(trm_thread *thread, void (*body)(void *), void *argument, i
     if (!s) return -ENOMEM;
     s->body = body;
     s->argument = argument;
+    s->faults = trm_faults_here;
     strncpy(s->name, name, sizeof s->name - 1);  // calloc left the last byte 0
 
     // All signals but those that report a fault of the thread itself.
@@ -96,7 +100,7 @@ int trm_thread_start(trm_thread *thread, void (*body)(void *), void *argument, i
         // Set before the start: a thread's first page faults decide where its stack lies.
         error = pthread_attr_setaffinity_np(&attributes, sizeof mask, &mask);
         if (error == 0) error = pthread_attr_setsigmask_np(&attributes, &blocked);
-        if (error == 0) error = pthread_create(&handle, &attributes, run, s);
+        if (error == 0) error = TRM_CALL_CODE(thread_create, pthread_create(&handle, &attributes, run, s));
         pthread_attr_destroy(&attributes);
     }
     if (error != 0) {

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "message.h"
+#include "faults_private.h"
 #include "net.h"
 
 bool trm_ipv4_parse(const char *text, uint32_t *address) {
@@ -32,11 +33,11 @@ static uint32_t address_of(const struct sockaddr *from) {
 }
 
 static int mtu_of(const char *name, uint32_t *mtu_bytes) {
-    int descriptor = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    int descriptor = TRM_CALL(interface_socket, socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     if (descriptor < 0) return -errno;
     struct ifreq request = {0};
     trm_say(request.ifr_name, sizeof request.ifr_name, "%s", name);
-    int error = ioctl(descriptor, SIOCGIFMTU, &request) < 0 ? -errno : 0;
+    int error = TRM_CALL(interface_mtu, ioctl(descriptor, SIOCGIFMTU, &request)) < 0 ? -errno : 0;
     close(descriptor);
     if (error == 0) *mtu_bytes = (uint32_t)request.ifr_mtu;
     return error;
@@ -46,7 +47,7 @@ int trm_interface_find(const char *name_or_address, trm_interface *out, char *me
                        size_t message_capacity) {
     memset(out, 0, sizeof *out);
     struct ifaddrs *all;
-    if (getifaddrs(&all) < 0) {
+    if (TRM_CALL(interface_list, getifaddrs(&all)) < 0) {
         int error = -errno;
         trm_say(message, message_capacity, "Cannot list the network interfaces: %s.", strerror(-error));
         return error;

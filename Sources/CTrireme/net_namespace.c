@@ -7,10 +7,11 @@
 #include <unistd.h>
 
 #include "message.h"
+#include "faults_private.h"
 #include "net.h"
 
 int trm_network_namespace_enter(const char *path, char *message, size_t message_capacity) {
-    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    int descriptor = TRM_CALL(namespace_open, open(path, O_RDONLY | O_CLOEXEC));
     if (descriptor < 0) {
         int error = -errno;
         trm_say(message, message_capacity,
@@ -18,7 +19,7 @@ int trm_network_namespace_enter(const char *path, char *message, size_t message_
                 strerror(-error));
         return error;
     }
-    int error = setns(descriptor, CLONE_NEWNET) < 0 ? -errno : 0;
+    int error = TRM_CALL(namespace_enter, setns(descriptor, CLONE_NEWNET)) < 0 ? -errno : 0;
     close(descriptor);
     if (error < 0)
         trm_say(message, message_capacity, "Cannot enter the network namespace %s: %s; %s.", path,

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "message.h"
+#include "faults_private.h"
 #include "net.h"
 
 #ifndef UDP_SEGMENT
@@ -30,7 +31,7 @@ typedef struct refusal {
 } refusal;
 
 static int set(int descriptor, int level, int option, int value) {
-    return setsockopt(descriptor, level, option, &value, sizeof value) < 0 ? -errno : 0;
+    return TRM_CALL(socket_option, setsockopt(descriptor, level, option, &value, sizeof value)) < 0 ? -errno : 0;
 }
 
 static struct sockaddr_in ipv4(uint32_t address, uint16_t port) {
@@ -54,7 +55,7 @@ static int bind_to(int descriptor, const trm_udp_options *o, refusal r) {
         if (error < 0) return error;
     }
     struct sockaddr_in own = ipv4(o->bind_address, o->bind_port);
-    if (bind(descriptor, (struct sockaddr *)&own, sizeof own) == 0) return 0;
+    if (TRM_CALL(socket_bind, bind(descriptor, (struct sockaddr *)&own, sizeof own)) == 0) return 0;
     int error = -errno;
     char text[TRM_IPV4_TEXT_BYTES];
     trm_ipv4_format(o->bind_address, text);
@@ -72,7 +73,8 @@ static int join(int descriptor, const trm_udp_options *o, refusal r) {
         struct ip_mreqn membership = {.imr_multiaddr = {.s_addr = htonl(o->groups[i])},
                                       .imr_address = {.s_addr = htonl(o->interface_address)},
                                       .imr_ifindex = (int)o->interface_index};
-        if (setsockopt(descriptor, IPPROTO_IP, IP_ADD_MEMBERSHIP, &membership, sizeof membership) == 0)
+        if (TRM_CALL(socket_join, setsockopt(descriptor, IPPROTO_IP, IP_ADD_MEMBERSHIP, &membership,
+                                             sizeof membership)) == 0)
             continue;
         int error = -errno;
         char text[TRM_IPV4_TEXT_BYTES];
@@ -102,7 +104,9 @@ static int set_up_multicast(int descriptor, const trm_udp_options *o, refusal r)
     if (o->interface_index == 0 && o->interface_address == 0) return 0;
     struct ip_mreqn interface = {.imr_address = {.s_addr = htonl(o->interface_address)},
                                  .imr_ifindex = (int)o->interface_index};
-    if (setsockopt(descriptor, IPPROTO_IP, IP_MULTICAST_IF, &interface, sizeof interface) == 0) return 0;
+    if (TRM_CALL(socket_interface,
+                 setsockopt(descriptor, IPPROTO_IP, IP_MULTICAST_IF, &interface, sizeof interface)) == 0)
+        return 0;
     error = -errno;
     trm_say(r.message, r.capacity,
             "Cannot multicast through interface %u: %s; check that it exists and is up (ip link).",
@@ -142,7 +146,8 @@ static void size_buffers(int descriptor, const trm_udp_options *o) {
 
 static int connect_to(int descriptor, const trm_udp_options *o, refusal r) {
     struct sockaddr_in destination = ipv4(o->connect_address, o->connect_port);
-    if (connect(descriptor, (struct sockaddr *)&destination, sizeof destination) == 0) return 0;
+    if (TRM_CALL(socket_connect, connect(descriptor, (struct sockaddr *)&destination, sizeof destination)) == 0)
+        return 0;
     int error = -errno;
     char text[TRM_IPV4_TEXT_BYTES];
     trm_ipv4_format(o->connect_address, text);
@@ -153,7 +158,7 @@ static int connect_to(int descriptor, const trm_udp_options *o, refusal r) {
 
 int trm_udp_open(const trm_udp_options *options, char *message, size_t message_capacity) {
     refusal r = {message, message_capacity};
-    int descriptor = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int descriptor = TRM_CALL(socket, socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (descriptor < 0) {
         int error = -errno;
         trm_say(message, message_capacity, "Cannot make a UDP socket: %s.", strerror(-error));
@@ -184,11 +189,13 @@ static uint32_t setting(const char *path) {
 int trm_udp_granted(int descriptor, trm_udp_buffers *out) {
     int receive = 0, send = 0;
     socklen_t length = sizeof receive;
-    if (getsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &receive, &length) < 0) return -errno;
-    if (getsockopt(descriptor, SOL_SOCKET, SO_SNDBUF, &send, &length) < 0) return -errno;
+    if (TRM_CALL(socket_receive_granted, getsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &receive, &length)) < 0)
+        return -errno;
+    if (TRM_CALL(socket_send_granted, getsockopt(descriptor, SOL_SOCKET, SO_SNDBUF, &send, &length)) < 0)
+        return -errno;
     struct sockaddr_in own = {0};
     length = sizeof own;
-    if (getsockname(descriptor, (struct sockaddr *)&own, &length) < 0) return -errno;
+    if (TRM_CALL(socket_name, getsockname(descriptor, (struct sockaddr *)&own, &length)) < 0) return -errno;
     *out = (trm_udp_buffers){.receive_bytes = (uint32_t)receive / 2,
                              .send_bytes = (uint32_t)send / 2,
                              .receive_limit_bytes = setting("/proc/sys/net/core/rmem_max"),
@@ -201,6 +208,6 @@ uint64_t trm_udp_drops(int descriptor) {
     uint32_t information[16] = {0};
     socklen_t length = sizeof information;
     const size_t drops = 8;  // SK_MEMINFO_DROPS
-    if (getsockopt(descriptor, SOL_SOCKET, SO_MEMINFO, information, &length) < 0) return 0;
+    if (TRM_CALL(socket_drops, getsockopt(descriptor, SOL_SOCKET, SO_MEMINFO, information, &length)) < 0) return 0;
     return length > drops * sizeof *information ? information[drops] : 0;
 }

@@ -4,6 +4,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 
+#include "faults_private.h"
 #include "uring_private.h"
 
 /// Publishes filled entries to the kernel; returns how many it has not taken.
@@ -20,8 +21,9 @@ static unsigned flush(struct io_uring *uring) {
 int trm_ring_enter(trm_ring *ring, unsigned wait_for, unsigned flags, void *argument, size_t bytes) {
     unsigned to_submit = flush(&ring->uring);
     ring->counters.enter_calls++;
-    int taken = io_uring_enter2((unsigned)ring->enter_descriptor, to_submit, wait_for,
-                                flags | ring->enter_flags, argument, bytes);
+    int taken = TRM_CALL_NEGATIVE(ring_enter,
+                                  io_uring_enter2((unsigned)ring->enter_descriptor, to_submit, wait_for,
+                                                  flags | ring->enter_flags, argument, bytes));
     if (taken > 0) ring->counters.submitted += (unsigned)taken;
     return taken;
 }
@@ -90,6 +92,7 @@ unsigned trm_ring_completions(trm_ring *ring, trm_completion *out, unsigned capa
     // Release: the kernel may overwrite the entries only after they have been read.
     io_uring_smp_store_release(cq->khead, head + count);
     ring->counters.completed += count;
+    if (TRM_ARMED) trm_faults_completions(ring, out, count);
     if (IO_URING_READ_ONCE(*ring->uring.sq.kflags) & IORING_SQ_CQ_OVERFLOW) ring->counters.overflows++;
     return count;
 }

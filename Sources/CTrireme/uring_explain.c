@@ -6,13 +6,14 @@
 #include <unistd.h>
 
 #include "message.h"
+#include "faults_private.h"
 #include "uring_private.h"
 
 int trm_uring_disabled_sysctl(void) {
-    int descriptor = open("/proc/sys/kernel/io_uring_disabled", O_RDONLY | O_CLOEXEC);
+    int descriptor = TRM_CALL(sysctl_open, open("/proc/sys/kernel/io_uring_disabled", O_RDONLY | O_CLOEXEC));
     if (descriptor < 0) return -1;
     char text[8] = {0};
-    ssize_t count = read(descriptor, text, sizeof text - 1);
+    ssize_t count = TRM_CALL(sysctl_read, read(descriptor, text, sizeof text - 1));
     close(descriptor);
     return count > 0 ? atoi(text) : -1;
 }

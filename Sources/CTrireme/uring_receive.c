@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "faults_private.h"
 #include "uring_private.h"
 
 #ifndef UDP_GRO
@@ -44,6 +45,7 @@ int trm_ring_receive_multishot(trm_ring *ring, unsigned file, uint16_t buffer_gr
     entry->ioprio = IORING_RECV_MULTISHOT;
     entry->flags |= IOSQE_BUFFER_SELECT;
     entry->buf_group = buffer_group;
+    TRM_SUBMISSION(ring_receive, ring, entry);
     return 0;
 }
 

@@ -7,18 +7,20 @@
 #include <sys/resource.h>
 
 #include "message.h"
+#include "faults_private.h"
 #include "uring_private.h"
 
 int trm_ring_register_files(trm_ring *ring, const int *descriptors, unsigned count) {
     if (ring->has_files) return -EBUSY;
-    int error = io_uring_register_files(&ring->uring, descriptors, count);
+    int error = TRM_CALL_NEGATIVE(ring_register_files, io_uring_register_files(&ring->uring, descriptors, count));
     if (error < 0) return error;
     ring->has_files = true;
     return 0;
 }
 
 int trm_ring_update_file(trm_ring *ring, unsigned index, int descriptor) {
-    int updated = io_uring_register_files_update(&ring->uring, index, &descriptor, 1);
+    int updated =
+        TRM_CALL_NEGATIVE(ring_update_file, io_uring_register_files_update(&ring->uring, index, &descriptor, 1));
     return updated < 0 ? updated : 0;
 }
 
@@ -39,7 +41,8 @@ int trm_ring_register_region(trm_ring *ring, void *base, size_t length, char *me
         pieces[i].iov_base = (char *)base + from;
         pieces[i].iov_len = left < TRM_REGION_PIECE_BYTES ? left : TRM_REGION_PIECE_BYTES;
     }
-    int error = io_uring_register_buffers(&ring->uring, pieces, (unsigned)count);
+    int error = TRM_CALL_NEGATIVE(ring_register_region,
+                                  io_uring_register_buffers(&ring->uring, pieces, (unsigned)count));
     free(pieces);
     if (error < 0) {
         struct rlimit locked = {0, 0};
@@ -77,8 +80,8 @@ trm_buffers *trm_ring_buffers_create(trm_ring *ring, uint16_t group, uint32_t en
     *error = -ENOMEM;
     if (!buffers) return NULL;
     buffers->mapped_bytes = entries * sizeof(struct io_uring_buf);
-    void *memory = mmap(NULL, buffers->mapped_bytes, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    void *memory = TRM_CALL_MAP(ring_buffers_map, mmap(NULL, buffers->mapped_bytes, PROT_READ | PROT_WRITE,
+                                                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0));
     if (memory == MAP_FAILED) {
         *error = -errno;
         free(buffers);
@@ -86,7 +89,7 @@ trm_buffers *trm_ring_buffers_create(trm_ring *ring, uint16_t group, uint32_t en
     }
     struct io_uring_buf_reg registration = {
         .ring_addr = (uintptr_t)memory, .ring_entries = entries, .bgid = group};
-    *error = io_uring_register_buf_ring(&ring->uring, &registration, 0);
+    *error = TRM_CALL_NEGATIVE(ring_buffers_register, io_uring_register_buf_ring(&ring->uring, &registration, 0));
     if (*error < 0) {
         munmap(memory, buffers->mapped_bytes);
         free(buffers);

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 
+#include "faults_private.h"
 #include "uring_private.h"
 
 struct io_uring_sqe *trm_ring_entry(trm_ring *ring, int opcode, unsigned file, uint64_t token) {
@@ -48,6 +49,7 @@ int trm_ring_write(trm_ring *ring, unsigned file, const struct iovec *pieces, un
     if (durable) entry->rw_flags = RWF_DSYNC;
     if (piece >= 0) ring->counters.fixed_writes++;
     else ring->counters.plain_writes++;
+    TRM_SUBMISSION(ring_write, ring, entry);
     return 0;
 }
 
@@ -61,6 +63,7 @@ int trm_ring_read(trm_ring *ring, unsigned file, void *to, uint32_t length, uint
     entry->len = length;
     entry->off = offset;
     if (piece >= 0) entry->buf_index = (uint16_t)piece;
+    TRM_SUBMISSION(ring_read, ring, entry);
     return 0;
 }
 
@@ -68,6 +71,7 @@ int trm_ring_fsync(trm_ring *ring, unsigned file, bool data_only, uint64_t token
     struct io_uring_sqe *entry = trm_ring_entry(ring, IORING_OP_FSYNC, file, token);
     if (!entry) return -EBUSY;
     entry->fsync_flags = data_only ? IORING_FSYNC_DATASYNC : 0;
+    TRM_SUBMISSION(ring_fsync, ring, entry);
     return 0;
 }
 
@@ -78,6 +82,7 @@ int trm_ring_sendmsg(trm_ring *ring, unsigned file, const struct msghdr *header,
     entry->addr = (uintptr_t)header;
     entry->len = 1;
     entry->msg_flags = flags;
+    TRM_SUBMISSION(ring_send, ring, entry);
     return 0;
 }
 
@@ -92,6 +97,7 @@ int trm_ring_timeout(trm_ring *ring, uint64_t nanoseconds, uint64_t token) {
     entry->fd = -1;
     entry->addr = (uintptr_t)time;
     entry->len = 1;
+    TRM_SUBMISSION(ring_timeout, ring, entry);
     return 0;
 }
 
@@ -100,6 +106,7 @@ int trm_ring_poll_multishot(trm_ring *ring, unsigned file, uint32_t events, uint
     if (!entry) return -EBUSY;
     entry->len = IORING_POLL_ADD_MULTI;
     entry->poll32_events = events;  // little-endian, as all of Trireme's machines
+    TRM_SUBMISSION(ring_poll, ring, entry);
     return 0;
 }
 
@@ -109,5 +116,6 @@ int trm_ring_cancel(trm_ring *ring, uint64_t target_token, uint64_t token) {
     entry->flags = 0;
     entry->fd = -1;
     entry->addr = target_token;
+    TRM_SUBMISSION(ring_cancel, ring, entry);
     return 0;
 }

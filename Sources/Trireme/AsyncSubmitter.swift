@@ -75,9 +75,17 @@ final class AsyncSubmitter: @unchecked Sendable {
         lock.withLock { _ in
             guard let held = state.held else { return }
             var replies: [(UInt64, [UInt8])] = []
-            held.client.poll { tag, reply in replies.append((tag, Array(reply))) }
+            var lost: [UInt64] = []
+            held.client.poll(unknown: { lost.append($0) }) { tag, reply in replies.append((tag, Array(reply))) }
             for (tag, reply) in replies {
                 if let answer = state.waiting.removeValue(forKey: tag) { done.append((answer, .success(reply))) }
+            }
+            for tag in lost {
+                let unknown = TriremeError(
+                    .outcomeUnknown,
+                    "the replica fell behind and took over another one's state: the command may have been executed or not"
+                )
+                if let answer = state.waiting.removeValue(forKey: tag) { done.append((answer, .failure(unknown))) }
             }
             if held.client.isStopped {
                 state.isStopped = true

@@ -80,13 +80,17 @@ public struct Client: ~Copyable {
     ///
     /// - Parameters:
     ///   - limit: how many at most.
+    ///   - unknown: takes the tags of commands whose outcome stays unknown though the replica lives: it fell behind so far that
+    ///     it took over another one's state, in which they may be executed or not.
     ///   - body: the command's tag and its reply, whose memory is valid only during the call.
     /// - Returns: how many there were.
     @discardableResult
-    public mutating func poll(limit: Int = .max, _ body: (UInt64, UnsafeRawBufferPointer) -> Void) -> Int {
+    public mutating func poll(
+        limit: Int = .max, unknown: (UInt64) -> Void = { _ in }, _ body: (UInt64, UnsafeRawBufferPointer) -> Void
+    ) -> Int {
         var position = head
         let count = port.drain(limit: min(limit, outstanding)) { reply in
-            body(tags[position], reply)
+            if let reply { body(tags[position], reply) } else { unknown(tags[position]) }
             position = position + 1 == capacity ? 0 : position + 1
         }
         head = position

@@ -26,6 +26,7 @@ extension Configuration {
                     + "\(batchBytes / Limits.pageBytes * Limits.pageBytes) is the next lower one")
         }
         if let windowBatches { try Self.check("windowBatches", windowBatches, Self.windowBatchesAllowed) }
+        try Self.check("catchUpPercent", catchUpPercent, 1...100)
         try Self.check("sealAfterMicroseconds", sealAfterMicroseconds, Self.sealAfterMicrosecondsAllowed)
         let system = quorums ?? .sizes(Self.defaultQuorums(members: members.count))
         do throws(QuorumError) {

@@ -23,7 +23,7 @@ extension ReactorOptions {
             segmentBytes: configuration.segmentMebibytes << 20, segments: configuration.segments)
         let core = CoreConfiguration(quorums: quorums, me: ReplicaID(replica))
         let window = configuration.windowBatches ?? Configuration.defaultWindowBatches(configuration.durability)
-        let engine = EngineSettings(
+        var engine = EngineSettings(
             core: core, batchBytes: configuration.batchBytes, windowBatches: window,
             sealAfterNanoseconds: UInt64(configuration.sealAfterMicroseconds) * 1_000,
             retainedBatches: isDurable ? 16 : Self.memoryRetentionBytes / configuration.batchBytes,
@@ -31,6 +31,7 @@ extension ReactorOptions {
             snapshotBytes: isDurable ? geometry.totalBytes / 3 : UInt64(Self.memoryRetentionBytes),
             // Without a disk every start but the first of all has forgotten its promises; only the operator's word tells (§9).
             isForgetful: !isDurable && !format, seed: trm_realtime_nanoseconds() &+ UInt64(replica))
+        engine.catchUpPercent = configuration.catchUpPercent
         let origin = DatagramOrigin(
             cluster: TriremeTransport.ClusterID(low: configuration.clusterID.low, high: configuration.clusterID.high),
             group: 0, me: ReplicaID(replica))

@@ -30,6 +30,7 @@ package struct Counter: StateMachine, ~Copyable {
     package mutating func apply(_ batch: borrowing CommandBatch, replies: inout ReplyWriter) {
         let stride = batch.stride
         guard stride >= CounterCommand.bytesMinimum else { return applyUneven(batch) }
+        if table.isWalking { return applyPreserving(batch) }
         let bytes = batch.bytes
         let count = batch.count
         var running = hash
@@ -43,12 +44,29 @@ package struct Counter: StateMachine, ~Copyable {
         hash = running
     }
 
+    /// As ``apply(_:replies:)``, while a snapshot is being written.
+    private mutating func applyPreserving(_ batch: borrowing CommandBatch) {
+        let stride = batch.stride
+        let bytes = batch.bytes
+        let count = batch.count
+        var running = hash
+        for index in 0..<min(Self.ahead, count) { prefetch(bytes, at: index &* stride) }
+        var offset = 0
+        for index in 0..<count {
+            if index &+ Self.ahead < count { prefetch(bytes, at: offset &+ Self.ahead &* stride) }
+            addPreserving(bytes, at: offset, &running)
+            offset &+= stride
+        }
+        hash = running
+    }
+
     /// Commands of several lengths. Not what a benchmark sends: without prefetch.
     private mutating func applyUneven(_ batch: borrowing CommandBatch) {
         var running = hash
         var commands = batch.commands
         while let command = commands.next() {
-            if command.byteCount >= CounterCommand.bytesMinimum { add(command, at: 0, &running) }
+            guard command.byteCount >= CounterCommand.bytesMinimum else { continue }
+            if table.isWalking { addPreserving(command, at: 0, &running) } else { add(command, at: 0, &running) }
         }
         hash = running
     }
@@ -60,7 +78,18 @@ package struct Counter: StateMachine, ~Copyable {
 
     @inline(__always)
     private mutating func add(_ bytes: RawSpan, at offset: Int, _ running: inout UInt64) {
-        guard let value = table.value(of: Self.key(bytes, at: offset)) else { return }
+        if let value = table.value(of: Self.key(bytes, at: offset)) { Self.add(bytes, at: offset, to: value, &running) }
+    }
+    @inline(__always)
+    private mutating func addPreserving(_ bytes: RawSpan, at offset: Int, _ running: inout UInt64) {
+        if let value = table.preservedValue(of: Self.key(bytes, at: offset)) {
+            Self.add(bytes, at: offset, to: value, &running)
+        }
+    }
+    @inline(__always)
+    private static func add(
+        _ bytes: RawSpan, at offset: Int, to value: UnsafeMutablePointer<UInt64>, _ running: inout UInt64
+    ) {
         let sum = value.pointee &+ bytes.load(UInt64.self, at: offset &+ CounterCommand.addend)
         value.pointee = sum
         running = (running ^ sum) &* 0x9E37_79B9_7F4A_7C15
@@ -82,6 +111,28 @@ package struct Counter: StateMachine, ~Copyable {
             try writer.write(value)
         }
     }
+
+    package mutating func beginSnapshot(to writer: inout SnapshotWriter) throws -> SnapshotProgress {
+        try writer.write(hash)
+        try writer.write(UInt64(table.count))
+        table.beginWalk()
+        return .unfinished
+    }
+    package mutating func continueSnapshot(
+        to writer: inout SnapshotWriter, budgetBytes: Int
+    ) throws -> SnapshotProgress {
+        let start = writer.byteCount
+        while writer.byteCount - start < budgetBytes {
+            let isThere = try table.nextPage { key, value in
+                try writer.write(key)
+                try writer.write(value)
+            }
+            if !isThere { return .finished }
+        }
+        return .unfinished
+    }
+    package mutating func endSnapshot() { table.endWalk() }
+    package var snapshotBacklogBytes: Int { table.setAsideBytes }
 
     package mutating func restore(from reader: inout SnapshotReader) throws {
         let hash = try reader.read(UInt64.self)

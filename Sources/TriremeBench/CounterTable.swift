@@ -16,6 +16,8 @@ package struct CounterTable: ~Copyable {
     private var region = trm_region()
     /// Key and value by turns.
     private let words: UnsafeMutablePointer<UInt64>
+    /// Old pages of a snapshot that is being written: a second table, of which only those pages are touched that are set aside.
+    private var shadow: CounterShadow?
     package private(set) var count = 0
 
     package init() {
@@ -70,6 +72,51 @@ package struct CounterTable: ~Copyable {
         return entry + 1
     }
 
+    // MARK: Snapshots
+
+    /// Pages of the table: the unit in which it is set aside.
+    package static let pageEntries = 256
+    package static let pages = entries / pageEntries
+    private static let pageWords = pageEntries * 2
+
+    package var isWalking: Bool { shadow != nil }
+    package var setAsideBytes: Int { (shadow?.setAside ?? 0) * Self.pageWords * 8 }
+    package mutating func beginWalk() { shadow = CounterShadow(pages: Self.pages, words: Self.entries * 2) }
+    package mutating func endWalk() { shadow = nil }
+
+    /// As ``value(of:)`` while a snapshot is being written: a page that it has not reached is set aside before it changes.
+    @inline(__always)
+    package mutating func preservedValue(of key: UInt64) -> UnsafeMutablePointer<UInt64>? {
+        var bucket = Self.bucket(key)
+        while true {
+            let line = words + bucket &* 8
+            let found =
+                (line[0] == key ? 1 : 0) | (line[2] == key ? 2 : 0) | (line[4] == key ? 4 : 0)
+                | (line[6] == key ? 8 : 0)
+            if found != 0 {
+                setAside(bucket)
+                return line + (found.trailingZeroBitCount &* 2 &+ 1)
+            }
+            if line[6] == 0 {
+                setAside(bucket)
+                return insert(key, in: line)
+            }
+            bucket = (bucket &+ 1) & (Self.buckets &- 1)
+        }
+    }
+    @inline(__always)
+    private func setAside(_ bucket: Int) {
+        let page = bucket / (Self.pageEntries / 4)
+        shadow?.setAside(page, words + page * Self.pageWords, count: Self.pageWords)
+    }
+    /// The keys of the next page of the walk, as they were when it began. False at the end.
+    package mutating func nextPage<E>(_ body: (_ key: UInt64, _ value: UInt64) throws(E) -> Void) throws(E) -> Bool {
+        guard let page = shadow?.next, page < Self.pages else { return false }
+        let old = shadow?.take(page) ?? words + page * Self.pageWords
+        for entry in 0..<Self.pageEntries where old[entry * 2] != 0 { try body(old[entry * 2], old[entry * 2 + 1]) }
+        return true
+    }
+
     package mutating func removeAll() {
         memset(words, 0, Self.bytes)
         count = 0
@@ -80,5 +127,40 @@ package struct CounterTable: ~Copyable {
         for entry in 0..<Self.entries where words[entry * 2] != 0 {
             try body(words[entry * 2], words[entry * 2 + 1])
         }
+    }
+}
+
+/// What is kept of a table while a snapshot of it is written.
+private final class CounterShadow {
+    /// The next page of the walk: pages before it may change.
+    @exclusivity(unchecked) var next = 0
+    /// Pages that are set aside and not taken.
+    @exclusivity(unchecked) var setAside = 0
+    private let isSetAside: UnsafeMutablePointer<Bool>
+    private let words: UnsafeMutablePointer<UInt64>
+
+    init(pages: Int, words count: Int) {
+        isSetAside = .allocate(capacity: pages)
+        isSetAside.initialize(repeating: false, count: pages)
+        words = .allocate(capacity: count)
+    }
+    deinit {
+        words.deallocate()
+        isSetAside.deallocate()
+    }
+
+    @inline(__always)
+    func setAside(_ page: Int, _ from: UnsafePointer<UInt64>, count: Int) {
+        guard page >= next, !isSetAside[page] else { return }
+        isSetAside[page] = true
+        setAside += 1
+        (words + page * count).update(from: from, count: count)
+    }
+    /// The page as it was set aside, or nil if it has not changed. The walk goes on behind it.
+    func take(_ page: Int) -> UnsafeMutablePointer<UInt64>? {
+        next = page + 1
+        guard isSetAside[page] else { return nil }
+        setAside -= 1
+        return words + page * CounterTable.pageEntries * 2
     }
 }

@@ -32,6 +32,7 @@ package enum ClusterFileText {
                 ])),
             .init(name: "batchBytes", value: .integer(configuration.batchBytes)),
             .init(name: "sealAfterMicroseconds", value: .integer(configuration.sealAfterMicroseconds)),
+            .init(name: "catchUpPercent", value: .integer(configuration.catchUpPercent)),
         ]
         if configuration.dissemination != .multicast {
             all.append(.init(name: "dissemination", value: .string(configuration.dissemination.rawValue)))

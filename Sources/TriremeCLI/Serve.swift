@@ -131,7 +131,7 @@ struct Serve: ParsableCommand {
         Terminal.complain(
             format
                 ? "trireme serve: durability is memory: acknowledged commands lie in the memory of a quorum, on no disk; when that many end, they are gone"
-                : "trireme serve: durability is memory, so this replica has forgotten what it promised: it only observes, and does not count, until it is replaced under a new id"
+                : "trireme serve: durability is memory, so this replica has forgotten what it promised: it follows and serves its clients, and does not count, until it is replaced under a new id"
         )
     }
 }

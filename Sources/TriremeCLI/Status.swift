@@ -27,6 +27,7 @@ struct Status: ParsableCommand {
                 Terminal.say((all.count == 1 && pages[0].name == nil ? all[0] : .array(all)).text)
             } else {
                 for line in Self.lines(pages) { Terminal.say(line) }
+                for line in Self.warnings(pages) { Terminal.say(line) }
                 for line in Self.stageLines(pages, now: trm_realtime_nanoseconds()) { Terminal.say(line) }
             }
         } catch {
@@ -71,6 +72,27 @@ struct Status: ParsableCommand {
         let width = rows.map { $0[0].count }.max() ?? 0
         let names = rows.map { $0[0] + String(repeating: " ", count: width - $0[0].count) }
         return zip(names, Format.table(rows.map { Array($0.dropFirst()) })).map { $0 + "  " + $1 }
+    }
+
+    /// What an operator has to act upon, one sentence each.
+    static func warnings(_ pages: [Page]) -> [String] {
+        pages.flatMap { page -> [String] in
+            let name = page.name.map { "replica \($0)" } ?? "this replica"
+            func value(_ counter: String) -> UInt64 { page.entries.first { $0.name == counter }?.value ?? 0 }
+            var lines: [String] = []
+            if value("isForgetful") != 0 {
+                lines.append(
+                    "\(name) is forgetful: it may have lost a promise or a vote, so it follows, serves its clients and does not "
+                        + "count; replace it under a new identity through a configuration change")
+            }
+            let damaged = value("damagedBatches")
+            if damaged > 0 {
+                lines.append(
+                    "\(name) found \(Format.grouped(damaged)) damaged batches in its log, and has \(Format.grouped(value("mendedBatches"))) of "
+                        + "them whole again from others: its disk loses data")
+            }
+            return lines
+        }
     }
 
     /// A table for each replica that runs, with rates over all of its life.

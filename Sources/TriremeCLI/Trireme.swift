@@ -9,9 +9,8 @@ package struct TriremeCommand: ParsableCommand {
         abstract: "State machine replication over multicast: measure it, run it, look into it.",
         version: TriremeVersion.text,
         subcommands: [
-            Bench.self, Serve.self, Cluster.self, Status.self, Simulate.self, Tune.self, QuorumsCommand.self,
-            BenchReplicaCommand.self,
-            BenchReceiverCommand.self,
+            Bench.self, BenchRecovery.self, Serve.self, Cluster.self, Status.self, Simulate.self, LogCommand.self,
+            QuorumsCommand.self, Tune.self, BenchReplicaCommand.self, BenchReceiverCommand.self,
         ])
 
     package init() {}

@@ -11,6 +11,8 @@ package struct Timing: Sendable, Equatable {
     package var stuckNanoseconds: UInt64 = 500_000_000
     /// Least wait between two asks for the same thing; doubled up to eight times.
     package var retryNanoseconds: UInt64 = 2_000_000
+    /// How long a start waits for all others to say what they remember of it, when a quorum has said so already.
+    package var recallNanoseconds: UInt64 { 4 * suspicionNanoseconds }
     /// Statuses that carry only positions are held back for so long (PROTOCOL §3).
     package var coalesceNanoseconds: UInt64 = 300_000
     /// Decided slots are noted in the log at the latest after so long.

@@ -13,6 +13,9 @@ package enum FreeMessage: Equatable, Sendable {
     /// Decided entries first … last: the engine asks ``Replica/encodeEntries(first:count:into:)``.
     case entries(first: UInt64, count: Int)
     case handOver(HandOver)
+    case recall(Recall)
+    /// The engine asks ``Replica/encodeMemory(of:asked:into:)``.
+    case memory(of: ReplicaID, asked: Generation)
 }
 
 /// Messages that report a vow: they leave only when the log is durable up to the vow's record (PROTOCOL §2 ◆).

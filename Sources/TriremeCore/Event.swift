@@ -18,6 +18,13 @@ package enum DatagramKind: UInt8, Sendable, CaseIterable {
     case entryRequest = 22
     case entries = 23
     case handOver = 24
+    /// Catching up by a snapshot; the engine answers these, not the core.
+    case snapshotRequest = 25
+    case snapshotOffer = 26
+    case snapshotPull = 27
+    /// A start asks what others remember of it, and their answer.
+    case recall = 30
+    case memory = 31
 }
 
 package enum Event {
@@ -31,6 +38,8 @@ package enum Event {
     case durable(LogIndex)
     /// A snapshot of this slot, whose `C(slot)` is `cut`, is durable and named by the superblock.
     case snapshotDurable(slot: UInt64, cut: Cut)
+    /// The same of one that came from another replica: whatever lies up to its slot counts as known and executed.
+    case snapshotInstalled(slot: UInt64, cut: Cut)
     /// The operator asks this sequencer to let go in favour of a successor.
     case handOver(to: ReplicaID)
 }

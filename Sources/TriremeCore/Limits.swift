@@ -4,6 +4,8 @@
 package enum Limits {
     /// Most members of a configuration. One lane index each; a member set is a 16-bit map.
     package static let members = 15
+    /// The lane in whose frames pieces of snapshots travel: no member has it.
+    package static let snapshotLane = 15
     /// Bytes of a batch's frame header and of a log record's header. They are equal, so that a received frame becomes a
     /// record in place (ARCHITECTURE, principle 6).
     package static let headerBytes = 128

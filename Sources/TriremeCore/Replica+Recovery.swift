@@ -88,13 +88,21 @@ extension Replica {
     }
 
     /// Something that binds may be lost (PROTOCOL §9 ◆). Before ``finishRecovery(generation:)``.
-    package mutating func becomeForgetful() { isForgetful = true }
+    package mutating func becomeForgetful() {
+        mayHaveLostVows = true
+    }
+
+    /// The snapshot that the superblock names cannot be read. Before ``finishRecovery(generation:)``.
+    package mutating func lackSnapshot() {
+        lacksSnapshot = true
+    }
 
     /// The log is read: resumes the run of votes, so that votes that were reported stay reported.
     package mutating func finishRecovery(generation: Generation) {
         self.generation = generation
         currentBallot = promise
         _ = lanes.advanceDurable(0)
+        beginRecall()
         // Above the slots of the last ballot there may be votes of earlier ones: they are reported to no run any more.
         nextVote = max(nextVote, snapshotSlot + 1)
         runFirst = nextVote

@@ -5,11 +5,12 @@ extension Replica {
     mutating func statusDue(in wait: UInt64) { statusDueAt = min(statusDueAt, now + wait) }
 
     /// Whether one is due. The engine then takes it with ``takeStatus()`` and multicasts it.
-    package var isStatusDue: Bool { statusDueAt <= now }
+    package var isStatusDue: Bool { isProven && statusDueAt <= now }
 
     /// When the core wants the next tick at the latest.
     package var nextDue: UInt64 {
-        var due = min(statusDueAt, lastStatusAt + timing.heartbeatNanoseconds)
+        var due = isProven ? min(statusDueAt, lastStatusAt + timing.heartbeatNanoseconds) : .max
+        if recalling.answered.count < members { due = min(due, recalling.dueAt) }
         if let at = fetch.dueAt { due = min(due, max(at, now + 100_000)) }
         if role == .candidate || role == .learning { due = min(due, now + timing.retryNanoseconds) }
         return due
@@ -30,7 +31,7 @@ extension Replica {
         status.oldestEntry = oldestEntry
         status.sentSequence = sentSequence
         status.waitedForData = waitedForData
-        if !isForgetful, runDurable >= runFirst {
+        if mayVote, runDurable >= runFirst {
             status.votes = VoteRun(ballot: votingBallot, first: runFirst, last: runDurable)
         }
         if isForgetful { status.flags.insert(.observes) }
@@ -55,7 +56,7 @@ extension Replica {
             let executed = executor.cut[lane]
             status.released[lane] = executed.generation == status.received[lane].generation ? executed.sequence : 0
             // A forgetful replica echoes nothing (PROTOCOL §9 ◆).
-            if lane != me.index, !isForgetful { status.echoes[lane] = peers[lane].status.number }
+            if lane != me.index, mayPromise { status.echoes[lane] = peers[lane].status.number }
         }
         return status
     }

@@ -9,6 +9,10 @@ struct Peer {
     var heardAt: UInt64 = 0
     /// When it last echoed a status that this replica sent since it began to suspect, if it did.
     var echoedSuspicionAt: UInt64?
+    /// What it reported as durable in generations before that of its last status, and the highest generation that it asked as
+    /// (PROTOCOL §9): a later start that has less is forgetful.
+    var memory = Memory()
+    var startedAs = Generation.zero
 }
 
 /// A vote of this replica.
@@ -76,7 +80,14 @@ package struct Replica: ~Copyable {
     package internal(set) var waitedForData: UInt32 = 0
     var waitingSlot: UInt64 = 0
     /// A forgetful replica promises, votes, vows and echoes nothing (PROTOCOL §9 ◆).
-    package internal(set) var isForgetful: Bool
+    package var isForgetful: Bool { mayHaveLostVows || lacksSnapshot }
+    /// A promise, a vote or a vow may be lost: it is forgetful until it is replaced, whatever snapshot it installs.
+    package internal(set) var mayHaveLostVows: Bool
+    /// Whether enough of the others have said that they remember nothing which is lost here, so that this start may speak
+    /// (Ordering/Replica+Recall.swift).
+    package internal(set) var isProven = false
+    var recalling = Recalling()
+    package internal(set) var exposure: Exposure?
 
     // Learner (Ordering/Replica+Learner.swift).
     package internal(set) var commitIndex: UInt64 = 0
@@ -90,13 +101,16 @@ package struct Replica: ~Copyable {
     var notedAt: UInt64 = 0
     var fetch = Retry()
     /// Set while nobody has the entries that this replica lacks any more (PROTOCOL §8).
-    package var isStranded: Bool { lacksEntries || lacksBatches }
+    package var isStranded: Bool { lacksEntries || lacksBatches || lacksSnapshot }
     var lacksEntries = false
     var lacksBatches = false
 
     // Snapshot.
     package internal(set) var snapshotSlot: UInt64 = 0
     package internal(set) var snapshotCut = Cut()
+    /// The snapshot that the superblock names cannot be read (PROTOCOL §9): until another one is installed this replica acts as a
+    /// forgetful one, and executes nothing.
+    package internal(set) var lacksSnapshot = false
 
     // Election and sequencing (Ordering/Replica+Election.swift, Replica+Sequencer.swift).
     package internal(set) var role = Role.follower
@@ -136,7 +150,7 @@ package struct Replica: ~Copyable {
     ///   - seed: of the random waits.
     package init(_ configuration: CoreConfiguration, isForgetful: Bool = false, seed: UInt64) {
         self.configuration = configuration
-        self.isForgetful = isForgetful
+        mayHaveLostVows = isForgetful
         random = CoreRandom(seed: seed)
         lanes = Lanes(members: configuration.members)
         peers = .allocate(capacity: configuration.members)
@@ -173,6 +187,8 @@ package struct Replica: ~Copyable {
             decide()
         case .snapshotDurable(let slot, let cut):
             tookSnapshot(slot: slot, cut: cut, into: &effects)
+        case .snapshotInstalled(let slot, let cut):
+            installed(slot: slot, cut: cut, into: &effects)
         case .handOver(let successor):
             sequencing.successor = role == .sequencer && successor != me ? successor : nil
         }
@@ -183,6 +199,7 @@ package struct Replica: ~Copyable {
     package mutating func endTurn(into effects: inout Effects) {
         propose(into: &effects)
         vote(into: &effects)
+        if lanes.hasLost { advanceRun() }
         decide()
         noteDecided(into: &effects)
         ask(into: &effects)
@@ -211,7 +228,12 @@ package struct Replica: ~Copyable {
         case .entries: receivedEntries(body)
         case .handOver:
             if let handOver = HandOver.decode(body, members: members) { received(handOver, into: &effects) }
-        case .batch, .fragment, .probe, .probeReply, .rateAdvice, .repair: break
+        case .recall:
+            if let recall = Recall.decode(body) { received(recall, from: from, into: &effects) }
+        case .memory: receivedMemory(body, from: from)
+        case .batch, .fragment, .probe, .probeReply, .rateAdvice, .repair, .snapshotRequest, .snapshotOffer,
+            .snapshotPull:
+            break
         }
     }
 
@@ -220,17 +242,7 @@ package struct Replica: ~Copyable {
         guard index > durable else { return }
         durable = index
         if lanes.advanceDurable(index) { statusDue(in: timing.coalesceNanoseconds) }
-        while runDurable + 1 < nextVote {
-            let vote = votes[runDurable + 1]
-            if vote.slot == runDurable + 1 {
-                guard vote.index <= index else { break }
-                statusDue(in: 0)
-            } else {
-                // The disk stood still for a whole window: a later slot has this cell, the run starts anew above it.
-                runFirst = runDurable + 2
-            }
-            runDurable += 1
-        }
+        advanceRun()
     }
 
     private mutating func tookSnapshot(slot: UInt64, cut: Cut, into effects: inout Effects) {

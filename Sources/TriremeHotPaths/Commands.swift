@@ -15,6 +15,7 @@ extension HotPath {
         var wantsReplies: Bool { false }
         var executed = 0
         func executed(count: Int, replies: UnsafeRawBufferPointer) { executed += count }
+        func skipped(batches: Int) {}
     }
 
     /// Page-aligned memory with one batch of the counter service: room for its header, then commands.

@@ -7,10 +7,30 @@ package protocol Application: AnyObject {
     func apply(_ batch: BatchDescriptor, payload: UnsafeRawPointer, slot: UInt64, timestamp: UInt64, isOwn: Bool)
     /// Hash of the state, for comparing replicas.
     var stateDigest: UInt64 { get }
-    /// The state of this moment, as bytes at a page-aligned address whose last page is padded with zeros and readable. They stay
-    /// untouched until the next call; execution waits for it.
-    func snapshot() throws -> UnsafeRawBufferPointer
-    func restore(from bytes: UnsafeRawBufferPointer) throws
+
+    /// Begins a snapshot of the state of this moment, between two slots. Execution goes on while it is written.
+    func beginSnapshot() throws
+    /// Puts the next bytes of it into `memory`. Returns how many, and whether they were the last.
+    func continueSnapshot(into memory: UnsafeMutableRawBufferPointer) throws -> (bytes: Int, isFinished: Bool)
+    /// The snapshot is over: it was written whole, or is given up.
+    func endSnapshot()
+    /// Bytes that execution has set aside for the snapshot and that ``continueSnapshot(into:)`` gives first.
+    var snapshotBacklogBytes: Int { get }
+    /// The longest that execution has waited for one of these calls, in nanoseconds; 0 where nobody measures.
+    var longestSnapshotPause: UInt64 { get }
+
+    /// Begins to replace the state by a snapshot, perhaps another replica's.
+    func beginRestore() throws
+    /// The next bytes of it, in order; the state is whole after the last.
+    func restore(_ piece: UnsafeRawBufferPointer, isLast: Bool) throws
+
+    /// The next `count` own batches, in the order of sealing, were executed by others and came with a snapshot: nobody here has
+    /// their replies.
+    func skipOwn(batches count: Int)
+}
+
+extension Application {
+    package var longestSnapshotPause: UInt64 { 0 }
 }
 
 /// An own batch to be sealed: a buffer of class `own` whose payload is filled and which is held as `filling`.
@@ -49,4 +69,7 @@ package protocol ReplySink: AnyObject {
     /// The next own batch, in the order of sealing, was executed: `count` replies, each a u32 length and bytes padded to
     /// four. Without ``wantsReplies`` the bytes are empty.
     func executed(count: Int, replies: UnsafeRawBufferPointer)
+    /// The next `batches` own batches, in the order of sealing, were decided and executed by others; their replies are not to be
+    /// had here, so that to their clients the outcome is unknown.
+    func skipped(batches: Int)
 }

@@ -89,7 +89,9 @@ package final class ReplicaSink: CommandSink, @unchecked Sendable {
         let port = Unmanaged<ClientPort>.fromOpaque(pointer).takeUnretainedValue()
         var number = completed.load(ordering: .relaxed)
         _ = port.drain(limit: .max) { reply in
-            mailbox.post(tag: tags[number & (Self.outstandingMaximum - 1)], .executed, reply: reply)
+            mailbox.post(
+                tag: tags[number & (Self.outstandingMaximum - 1)], reply == nil ? .unknown : .executed,
+                reply: reply ?? UnsafeRawBufferPointer(start: nil, count: 0))
             number += 1
         }
         completed.store(number, ordering: .releasing)

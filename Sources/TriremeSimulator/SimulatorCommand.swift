@@ -19,36 +19,7 @@ package struct SimulationSummary: Sendable {
     }
     package var lines: [String] {
         let rate = seconds > 0 ? Int(Double(events) / seconds) : 0
-        let s = situations
-        return [
-            "\(seeds) seeds, \(events) events, \(rate) events/s, \(violations.count) violations",
-            "commands executed \(s.executed), acknowledged \(s.acknowledged), batches \(s.batches), slots \(s.slots)",
-            "elections \(s.elections), crashes \(s.crashes) (of all \(s.crashesOfAll), while starting \(s.refusedStarts)), "
-                + "torn writes \(s.tornWrites), partitions \(s.partitions)",
-            "repairs \(s.repairs), catch-ups \(s.catchUps), snapshots \(s.snapshots), restored \(s.restores), "
-                + "stranded \(s.stranded), ended so \(s.hopeless)",
-        ]
-    }
-}
-
-extension Situations {
-    package mutating func add(_ other: Situations) {
-        elections += other.elections
-        crashes += other.crashes
-        crashesOfAll += other.crashesOfAll
-        refusedStarts += other.refusedStarts
-        tornWrites += other.tornWrites
-        repairs += other.repairs
-        snapshots += other.snapshots
-        restores += other.restores
-        catchUps += other.catchUps
-        stranded += other.stranded
-        hopeless += other.hopeless
-        partitions += other.partitions
-        batches += other.batches
-        executed += other.executed
-        acknowledged += other.acknowledged
-        slots += other.slots
+        return ["\(seeds) seeds, \(events) events, \(rate) events/s, \(violations.count) violations"] + situations.lines
     }
 }
 
@@ -84,11 +55,11 @@ package enum SimulatorCommand {
 
     /// The command: 0 where all promises held, 1 where one was broken. `write` prints one line.
     package static func run(
-        seeds: Int, firstSeed: UInt64, trace: Bool, jobs: Int = 1, keepGoing: Bool = false,
+        seeds: Int, firstSeed: UInt64, mix: Mix = .standard, trace: Bool, jobs: Int = 1, keepGoing: Bool = false,
         factory: @escaping ParticipantFactoryMaker = EngineParticipant.maker, write: @escaping (String) -> Void
     ) -> Int32 {
         if trace {
-            let world = World(Scenario.standard(seed: firstSeed), trace: Trace(sink: write), factory: factory())
+            let world = World(mix.scenario(seed: firstSeed), trace: Trace(sink: write), factory: factory())
             var summary = SimulationSummary()
             summary.add(world.run())
             for line in summary.lines { write(line) }
@@ -96,7 +67,8 @@ package enum SimulatorCommand {
             return summary.violations.isEmpty ? 0 : 1
         }
         let summary = simulate(
-            seeds: seeds, firstSeed: firstSeed, jobs: jobs, keepGoing: keepGoing, factory: factory)
+            seeds: seeds, firstSeed: firstSeed, jobs: jobs, keepGoing: keepGoing, scenario: mix.scenario(seed:),
+            factory: factory)
         for line in summary.lines { write(line) }
         for violation in summary.violations.prefix(20) { write("\(violation)") }
         return summary.violations.isEmpty ? 0 : 1

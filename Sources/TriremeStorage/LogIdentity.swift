@@ -67,10 +67,11 @@ package struct LogOptions: Sendable {
     /// for, and what is carried forward out of the oldest segment. `nil`: two segments, of which the last one and a quarter
     /// is for the latter alone.
     package var reserveBytes: Int? = nil
-    /// Chunks of a snapshot that may be under way beside the log's own writes, and the bytes of each.
+    /// Blocks of a snapshot that may be under way beside the log's own writes (another one is filled meanwhile), and the bytes
+    /// of each: whole pages, less than 16 MiB, the same at all members.
     package var snapshotWritesInFlight = 1
-    package var snapshotChunkBytes = 1 << 20
-    /// Reads that may be under way.
+    package var snapshotBlockBytes = 1 << 20
+    /// Reads of records that may be under way.
     package var readsInFlight = 32
 
     package init() {}

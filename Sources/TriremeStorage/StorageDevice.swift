@@ -33,6 +33,8 @@ package protocol StorageDevice: ~Copyable {
         _ file: StorageFile, at offset: UInt64, _ pieces: UnsafeBufferPointer<UnsafeRawBufferPointer>, token: UInt64)
     /// Starts a read of `into.count` bytes.
     mutating func read(_ file: StorageFile, at offset: UInt64, into: UnsafeMutableRawBufferPointer, token: UInt64)
+    /// Why a snapshot file cannot grow to so many bytes, in one sentence; nil where it can. One system call.
+    func refusal(of file: StorageFile, bytes: UInt64) -> StorageError?
     /// The next completion that has arrived, if any. Never waits.
     mutating func next() -> StorageCompletion?
 
@@ -40,10 +42,51 @@ package protocol StorageDevice: ~Copyable {
     /// Reads up to `into.count` bytes; the result is less only at the end of the file.
     mutating func readNow(_ file: StorageFile, at offset: UInt64, into: UnsafeMutableRawBufferPointer)
         throws(StorageError) -> Int
+    /// Begins to read ahead of a scan. `into` stays untouched until exactly one of ``endReading(_:)`` and ``dropReading(_:)``.
+    mutating func beginReading(
+        _ file: StorageFile, at offset: UInt64, into: UnsafeMutableRawBufferPointer
+    ) -> StorageRead
+    /// Waits for it; what ``readNow(_:at:into:)`` would have returned.
+    mutating func endReading(_ read: StorageRead) throws(StorageError) -> Int
+    /// Waits until `into` is free again, whatever came of it.
+    mutating func dropReading(_ read: StorageRead)
+    /// Nothing is read ahead any more: gives back what that needed.
+    mutating func endStart()
     /// Writes and makes durable.
     mutating func writeNow(_ file: StorageFile, at offset: UInt64, _ bytes: UnsafeRawBufferPointer) throws(StorageError)
     /// Makes durable what a dead process may have left in flight, before it is believed (PROTOCOL §9 ◆).
     mutating func flushNow() throws(StorageError)
+    /// The same for the superblock alone, between its pairs of copies.
+    mutating func flushSuperblockNow() throws(StorageError)
+}
+
+/// A read that was begun ahead of a scan.
+package struct StorageRead {
+    package var file: StorageFile
+    package var offset: UInt64
+    package var into: UnsafeMutableRawBufferPointer
+    /// The device's own; nil where nothing is under way yet.
+    package var slot: Int?
+    package init(_ file: StorageFile, _ offset: UInt64, _ into: UnsafeMutableRawBufferPointer, slot: Int? = nil) {
+        self.file = file
+        self.offset = offset
+        self.into = into
+        self.slot = slot
+    }
+}
+
+/// Devices that do not read ahead read when they are asked for the end: the same bytes, and no surprise in a simulation.
+extension StorageDevice where Self: ~Copyable {
+    package func refusal(of file: StorageFile, bytes: UInt64) -> StorageError? { nil }
+    package mutating func beginReading(
+        _ file: StorageFile, at offset: UInt64, into: UnsafeMutableRawBufferPointer
+    ) -> StorageRead { StorageRead(file, offset, into) }
+    package mutating func endReading(_ read: StorageRead) throws(StorageError) -> Int {
+        try readNow(read.file, at: read.offset, into: read.into)
+    }
+    package mutating func dropReading(_ read: StorageRead) {}
+    package mutating func endStart() {}
+    package mutating func flushSuperblockNow() throws(StorageError) { try flushNow() }
 }
 
 /// A storage failure in one sentence: what, found, needed, how to mend it.

@@ -25,6 +25,8 @@ package protocol Network: ~Copyable {
     var isBackedUp: Bool { get }
     /// By how much longer than usual what is missing may still be on its way, since a link is full: in nanoseconds.
     var patienceNanoseconds: UInt64 { get }
+    /// What the fullest link on the way was found to carry, in bytes a second; 0 while none is full.
+    var linkBytesPerSecond: UInt64 { get }
     /// Copies `body` (at most ``Limits/controlBodyBytes``) and multicasts it to all other members.
     mutating func multicast(_ kind: DatagramKind, _ body: UnsafeRawBufferPointer)
     /// Copies `body` and sends it to one member.
@@ -40,4 +42,5 @@ package protocol Network: ~Copyable {
 extension Network where Self: ~Copyable {
     package var isBackedUp: Bool { false }
     package var patienceNanoseconds: UInt64 { 0 }
+    package var linkBytesPerSecond: UInt64 { 0 }
 }

@@ -144,6 +144,38 @@ func add(_ counter: inout Counter, _ pairs: [(UInt64, UInt64)], stride: Int = 32
         #expect(apply(&other, &again, count: 5_000, batch: 500) == apply(&counter, &same, count: 5_000, batch: 500))
     }
 
+    /// A snapshot that is written in pieces is of its beginning, whatever is added meanwhile; and the counter goes on as without one.
+    @Test func snapshotInPieces() throws {
+        var counter = Counter()
+        var plain = Counter()
+        var load = CounterLoad(lane: 1, commandBytes: 64)
+        var same = CounterLoad(lane: 1, commandBytes: 64)
+        apply(&counter, &load, count: 200_000, batch: 900)
+        apply(&plain, &same, count: 200_000, batch: 900)
+        for _ in 0..<2 {
+            let (digest, keys) = (counter.digest, counter.keys)
+            var whole = SnapshotWriter()
+            try counter.snapshot(to: &whole)
+            var writer = SnapshotWriter()
+            var progress = try counter.beginSnapshot(to: &writer)
+            while progress == .unfinished {
+                apply(&counter, &load, count: 1_000, batch: 300)
+                apply(&plain, &same, count: 1_000, batch: 300)
+                #expect(counter.snapshotBacklogBytes > 0)
+                progress = try counter.continueSnapshot(to: &writer, budgetBytes: 100_000)
+            }
+            counter.endSnapshot()
+            #expect(counter.digest == plain.digest && counter.keys == plain.keys)
+            #expect(writer.withBytes { Array($0) } == whole.withBytes { Array($0) })
+            var other = Counter()
+            try writer.withBytes { bytes in
+                var reader = SnapshotReader(bytes)
+                try other.restore(from: &reader)
+            }
+            #expect(other.digest == digest && other.keys == keys)
+        }
+    }
+
     @Test func aFullTableRefusesNewKeysOnly() {
         var table = CounterTable()
         for key in 1...UInt64(CounterTable.keysMaximum) { table.value(of: key)!.pointee = key }

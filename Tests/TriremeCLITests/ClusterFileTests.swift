@@ -44,6 +44,7 @@ import TriremeService
                 "\"group\": {\"address\": \"239.1.2.3\", \"port\": 9000}", "\"quorums\": [2, 2, 3]",
                 "\"durability\": \"memory\"", "\"log\": {\"segmentMebibytes\": 8, \"segments\": 32}",
                 "\"batchBytes\": 16384", "\"windowBatches\": 4", "\"sealAfterMicroseconds\": 100",
+                "\"catchUpPercent\": 25",
                 "\"allowSingleCopy\": true"))
         #expect(configuration.group == .init(address: "239.1.2.3", port: 9_000))
         #expect(configuration.quorums == .init(phase1: 2, classic: 2, fast: 3))
@@ -51,6 +52,7 @@ import TriremeService
         #expect(configuration.segmentMebibytes == 8 && configuration.segments == 32)
         #expect(configuration.batchBytes == 16_384 && configuration.windowBatches == 4)
         #expect(configuration.sealAfterMicroseconds == 100 && configuration.allowSingleCopy)
+        #expect(configuration.catchUpPercent == 25)
     }
 
     @Test func whatIsWrittenIsReadBack() throws {

@@ -29,6 +29,45 @@ import TriremeSimulator
             count: count, by: by)
     }
 
+    /// A decided slot needs a Q2 of reported durable votes for its entry in one ballot.
+    @Test func aSlotDecidedWithoutVotes() throws {
+        let quorums = try Quorums.standard(members: 3)
+        let witness = Witness(referee: referee, members: 3)
+        let ballot = Ballot(epoch: 1, round: 1, owner: one)
+        let other = Ballot(epoch: 1, round: 2, owner: two)
+        let entry = Entry(Cut(epoch: 1))
+        send(witness, .propose, from: one) {
+            Propose(ballot: ballot, half: .classic, slot: 1, first: 1, entry: entry).encode(into: &$0, members: 3)
+        }
+        send(witness, .propose, from: two) {
+            Propose(ballot: other, half: .classic, slot: 1, first: 1, entry: entry).encode(into: &$0, members: 3)
+        }
+        vote(witness, ballot, from: one)
+        vote(witness, other, from: two)
+        // Two voted for it, each in another ballot; one's own vote counts when it is on the disk.
+        witness.checkDecided(1, entry, by: ReplicaID(2), quorums: quorums) { $0 == other }
+        #expect(finding == "none")
+        witness.checkDecided(1, entry, by: ReplicaID(2), quorums: quorums) { _ in false }
+        #expect(finding.contains("in no ballot more than"))
+    }
+    private func vote(_ witness: Witness, _ ballot: Ballot, from: ReplicaID) {
+        var status = Status()
+        status.number = StatusNumber(Generation(epoch: 1, counter: 1), 1)
+        status.epoch = 1
+        status.votes = VoteRun(ballot: ballot, first: 1, last: 1)
+        status.highestVoted = 1
+        send(witness, .status, from: from) { status.encode(into: &$0, members: 3) }
+    }
+    private func send(
+        _ witness: Witness, _ kind: DatagramKind, from: ReplicaID, _ encode: (inout WireWriter) -> Void
+    ) {
+        let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: Limits.controlBodyBytes, alignment: 16)
+        defer { bytes.deallocate() }
+        var writer = WireWriter(bytes)
+        encode(&writer)
+        witness.sent(kind, writer.bytes, from: from)
+    }
+
     @Test func equalOrdersAreFine() {
         for replica in [one, two] {
             execute(0, 1, slot: 1, chain: 11, count: 0, by: replica)
@@ -253,6 +292,23 @@ import TriremeSimulator
         #expect(finding == "none")
         witness.started(witnessed, promise: Self.lower, answer: [answer(Self.lower, commitIndex: 3, votes: [5])])
         #expect(finding == "replica 2 reported a vote for slot 4 in ballot 1.0, and knows of none any more")
+    }
+    /// Whoever has forgotten what it said may follow, and no more.
+    @Test(arguments: [DatagramKind.promise, .prepare, .status]) func anObserverThatActs(kind: DatagramKind) {
+        let witness = Witness(referee: referee, members: 3)
+        vote(witness, counter: 1, through: 5)
+        #expect(witness.hasTold(witnessed, more: .none, [], { _ in .empty }))
+        #expect(
+            !witness.hasTold(witnessed, more: .none, [answer(Self.lower, commitIndex: 4, votes: [5])], { _ in .empty }))
+        witness.observes(witnessed)
+        say(witness) { $0.number.counter = 2 }
+        #expect(finding == "none")
+        switch kind {
+        case .promise: answer(Self.higher, votes: []).withUnsafeBytes { witness.sent(.promise, $0, from: witnessed) }
+        case .prepare: [UInt8](repeating: 0, count: 18).withUnsafeBytes { witness.sent(.prepare, $0, from: witnessed) }
+        default: vote(witness, counter: 3, through: 6)
+        }
+        #expect(finding.contains("replica 2 has forgotten what it said, and"))
     }
     @Test func aVoteBelowAPromiseThatWasGiven() {
         let witness = Witness(referee: referee, members: 3)

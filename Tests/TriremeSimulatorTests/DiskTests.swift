@@ -168,3 +168,82 @@ import TriremeStorage
         #expect(machine.queue.now >= 90_000_000)
     }
 }
+
+/// What a disk does wrong while its machine runs on.
+@Suite struct DiskFaultTests {
+    private static let page = DiskTests.page
+
+    private func results(_ machine: DiskTests.Machine) -> [UInt64: Int] {
+        var disk = SimulatedDisk(machine.image)
+        var results: [UInt64: Int] = [:]
+        while let completion = disk.next() { results[completion.token] = completion.result }
+        return results
+    }
+    @Test func theNthWriteFailsAndOthersDoNot() throws {
+        let machine = DiskTests.Machine(seed: 5)
+        machine.image.trouble.failure = .ioError
+        machine.image.trouble.operationsUntilFailure = 3
+        for i in 0..<6 { machine.write([machine.fill(i, 9)], at: i * Self.page, token: UInt64(i)) }
+        machine.settle()
+        let results = results(machine)
+        #expect(results.values.filter { $0 == -5 }.count == 1)
+        #expect(results.values.filter { $0 == Self.page }.count == 5)
+        #expect(machine.image.hasFailed && machine.image.wasToldOfFailure)
+        #expect(machine.image.counts.failedWrites == 1)
+        #expect(machine.referee.violation == nil)
+        // Whoever was told writes no more.
+        machine.write([machine.fill(7, 1)], at: 7 * Self.page, token: 9)
+        #expect(machine.referee.violation?.sentence.contains("a write after one that failed") == true)
+    }
+    @Test func aShortWriteLeavesItsBeginning() throws {
+        let machine = DiskTests.Machine(seed: 2)
+        machine.image.trouble.failure = .short
+        machine.write([machine.fill(0, 3), machine.fill(1, 3)], at: 0, token: 1)
+        machine.settle()
+        let length = try #require(results(machine)[1])
+        #expect(length >= 0 && length < 2 * Self.page && length % 512 == 0)
+        let sectors = try machine.sectors(0) + machine.sectors(Self.page)
+        #expect(sectors == (0..<16).map { $0 < length / 512 ? 3 : 0 })
+    }
+    @Test func aFullDiskTakesWhatIsPreallocated() throws {
+        let machine = DiskTests.Machine()
+        machine.image.trouble.isFull = true
+        machine.write([machine.fill(0, 3)], at: 0, token: 1)
+        var disk = SimulatedDisk(machine.image)
+        let piece = machine.fill(1, 4)
+        withUnsafePointer(to: piece) {
+            disk.write(.snapshot(0), at: 0, UnsafeBufferPointer(start: $0, count: 1), token: 2)
+        }
+        machine.settle()
+        let results = results(machine)
+        #expect(results[1] == Self.page)
+        #expect(results[2] == -28)
+    }
+    @Test func aStallEndsWhenItIsMended() {
+        let machine = DiskTests.Machine()
+        machine.image.stalledUntil = .max / 4
+        machine.write([machine.fill(0, 3)], at: 0, token: 1)
+        machine.image.goOn()
+        while let event = machine.queue.pop(), event.time < .max / 8 {
+            _ = machine.image.finish(event.index, incarnation: Int(event.incarnation))
+        }
+        #expect(results(machine)[1] == Self.page)
+    }
+    /// Exactly what a pattern names is kept.
+    @Test func aCrashKeepsWhatItsPatternSays() throws {
+        for pattern in CrashPattern.all(writes: 2) {
+            let machine = DiskTests.Machine()
+            for i in 0..<2 { machine.write([machine.fill(i, 8)], at: i * Self.page, token: UInt64(i)) }
+            machine.image.crash(.exactly(pattern))
+            machine.image.start(incarnation: 2)
+            for i in 0..<2 {
+                let kept = try machine.sectors(i * Self.page).filter { $0 == 8 }.count
+                if let torn = pattern.torn, torn.write == i {
+                    #expect(kept > 0 && kept < 8)
+                } else {
+                    #expect(kept == (pattern.whole >> UInt32(i) & 1 != 0 ? 8 : 0))
+                }
+            }
+        }
+    }
+}

@@ -1,27 +1,22 @@
-// The production engine in the world: seeds that once failed, equal traces, and a sample of the standard mix. The thousand
-// seeds of `make simulate` come on top.
+// The production engine in the world: seeds that once failed, equal traces, and samples of both mixes. The seeds of
+// `make simulate` come on top.
+import Foundation
 import Testing
+import TriremeCore
 import TriremeSimulator
 
 @Suite struct EngineTests {
-    /// Seeds that once failed, by what they showed. A seed means the same run only as long as the standard mix stays as it is;
-    /// the causes have tests of their own where they were reduced.
-    static let onceFailed: [UInt64] = [
-        63, 109, 155,  // generations that a start needs again had no ring
-        423,  // what a stranded replica is offered cannot be asked of the others
-        1302, 1340, 1461, 1789, 1963, 2029, 2314,  // a full log waited for what it had no room for
-        1424,  // two stranded replicas took each other for givers
-        114, 1715,  // votes of an earlier ballot reported after a restart
-        101, 744, 769, 911, 976, 993,  // a decided slot's vote was excused by what later slots had passed
-        3, 93, 431, 1174, 1708, 2143, 2827,  // one uncovered batch held the oldest segment of a full log
-        1666, 3051, 5991,  // carrying forward wanted to go on at once while a snapshot was under way
-        5619,  // the index of batches had a gap after a start, and gave what lay there
-        146, 4120, 6454,  // who could give what execution waited for was asked last
-        2363, 6992, 10380,  // batches of many generations, undecided, took all room
-    ]
-    @Test(arguments: onceFailed) func aSeedThatOnceFailedPasses(seed: UInt64) {
-        let result = World(.standard(seed: seed), factory: EngineParticipant.maker()).run()
-        #expect(result.violation == nil)
+    static func corpus() throws -> [Corpus.Entry] {
+        let file = try #require(Bundle.module.url(forResource: "Corpus", withExtension: "txt"))
+        return try Corpus(file: file.path).entries
+    }
+    @Test func seedsThatOnceFailedPass() throws {
+        let corpus = try Self.corpus()
+        #expect(corpus.count > 30)
+        for entry in corpus {
+            let result = World(entry.mix.scenario(seed: entry.seed), factory: EngineParticipant.maker()).run()
+            #expect(result.violation == nil, "\(entry.line)")
+        }
     }
 
     @Test(arguments: [1, 12, 33]) func oneSeedRunsTheSameTwice(seed: UInt64) {
@@ -48,7 +43,37 @@ import TriremeSimulator
         #expect(s.catchUps > 100)
         #expect(s.snapshots > 100)
         #expect(s.restores > 50)
-        // Most runs must end with a cluster that can go on.
-        #expect(s.hopeless < 10)
+        #expect(s.stranded > 20 && s.installs > 20 && s.lostSnapshots > 3)
+    }
+
+    @Test func wideSeedsEndWell() {
+        let summary = SimulatorCommand.simulate(
+            seeds: 60, firstSeed: 1, jobs: 2, keepGoing: true, scenario: Mix.wide.scenario(seed:))
+        #expect(summary.violations == [])
+        let s = summary.situations
+        #expect(s.handOvers > 0)
+        #expect(s.endedByDisk > 10)
+        #expect(s.failedWrites > 5)
+        #expect(s.shortWrites > 5)
+        #expect(s.endedByFlip > 3)
+        #expect(s.refusedDatagrams > 1_000 && s.refusedDatagrams >= s.flippedDatagrams)
+        #expect(s.replayedFormer > 10)
+        #expect(s.quorumsAlone > 5)
+        #expect(s.searched > 100)
+    }
+    @Test(arguments: [2, 5]) func oneWideSeedRunsTheSameTwice(seed: UInt64) {
+        let runs = (0..<2).map { _ in World(.wide(seed: seed), factory: EngineParticipant.maker()).run() }
+        #expect(runs[0].traceHash == runs[1].traceHash)
+    }
+
+    /// n(n + 1)/2 pairs of Q1 and Q2 for each size, each with one or two sizes of QF.
+    @Test func everyCountingSystemIsDrawn() {
+        for n in 1...7 {
+            let systems = Scenario.countingSystems.filter { $0.members == n }
+            #expect(Set(systems.map { [$0.phase1, $0.classic] }).count == n * (n + 1) / 2)
+        }
+        let drawn = (1...4_000).map { Scenario.wide(seed: UInt64($0)) }
+        #expect(Set(drawn.map(\.quorums)).count > Scenario.countingSystems.count * 9 / 10)
+        #expect(Set(drawn.flatMap(\.faults)).count == Fault.allCases.count)
     }
 }

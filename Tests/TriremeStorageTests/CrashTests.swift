@@ -61,9 +61,7 @@ struct CrashTests {
                     _ = log.append(frames.batch(k))
                     log.settle()
                 }
-                log.writeSnapshot(
-                    slot: lap, cut: Cut(), lengthBytes: 4_096,
-                    memory: UnsafeRawBufferPointer(start: state, count: 4_096))
+                log.writeSmallSnapshot(slot: lap, UnsafeRawBufferPointer(start: state, count: 4_096))
                 log.settle()
                 log.release(before: log.endOffset, after: log.append(promise(UInt32(lap))))
                 log.settle()

@@ -89,7 +89,7 @@ struct RandomWalkTests {
                 case 9: log.vouch()
                 case 10 where !log.isWritingSnapshot:
                     slot += 1
-                    log.writeSnapshot(slot: slot, cut: Cut(), lengthBytes: 9_000, memory: state)
+                    log.writeSmallSnapshot(slot: slot, UnsafeRawBufferPointer(rebasing: state[..<9_000]))
                     model.snapshots.append(slot)
                 case 11 where log.snapshotDescription != nil && log.canAppend(4_096):
                     let item = promise(UInt32(random.below(1_000)))

@@ -94,6 +94,7 @@ struct RingDeviceTests {
             defer { state.deallocate() }
             for i in 0..<state.count { state[i] = patternByte(5, i) }
             var releases = 0
+            var feed: SnapshotFeed?
             while sequence < 600 {
                 while let buffer = free.popLast(), log.canAppend(Limits.batchBytesMaximum) {
                     sequence += 1
@@ -125,11 +126,15 @@ struct RingDeviceTests {
                     }
                 }
                 if log.freeBytes < 2 << 20, !log.isWritingSnapshot, log.snapshotDescription?.slot != sequence {
-                    log.writeSnapshot(
-                        slot: sequence, cut: Cut(), lengthBytes: state.count - 5, memory: UnsafeRawBufferPointer(state))
+                    feed = log.writeSnapshot(
+                        slot: sequence, UnsafeRawBufferPointer(rebasing: state[..<(state.count - 5)]))
                 }
+                feed?.feed(&log)
             }
-            while log.durableIndex < last || log.isWritingSnapshot { _ = turn(&log, ring) }
+            while log.durableIndex < last || log.isWritingSnapshot {
+                _ = turn(&log, ring)
+                feed?.feed(&log)
+            }
             #expect(releases >= 3)
             // Read one back.
             let frame = UnsafeMutableRawPointer.allocate(byteCount: 61_440, alignment: Limits.pageBytes)
@@ -156,9 +161,7 @@ struct RingDeviceTests {
         #expect(recovered.wrongPayloads == 0)
         #expect(tail.count > 50)
         #expect(recovered.offsets == Array(offsets.suffix(recovered.offsets.count)))
-        let state = UnsafeMutableRawBufferPointer.allocate(byteCount: 3 << 20, alignment: Limits.pageBytes)
-        defer { state.deallocate() }
-        try again.readSnapshotNow(into: state)
+        let state = try again.snapshotBytes()
         #expect(state[1_000_000] == patternByte(5, 1_000_000))
     }
 

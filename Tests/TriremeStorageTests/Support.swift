@@ -61,6 +61,7 @@ enum Told: Equatable {
     case durable(LogIndex)
     case read(UInt32, Bool)
     case snapshot(UInt64)
+    case snapshotRead(UInt32, Bool)
     case released(UInt64)
     case forgetful
     case failed(StorageError.Code)
@@ -74,6 +75,7 @@ extension Log where Device: ~Copyable {
             case .durable(let index): all.append(.durable(index))
             case .read(let token, let ok): all.append(.read(token, ok))
             case .snapshotDurable(let slot): all.append(.snapshot(slot))
+            case .snapshotRead(let token, let ok): all.append(.snapshotRead(token, ok))
             case .released(let before): all.append(.released(before))
             case .forgetfulDurable: all.append(.forgetful)
             case .failed(let error): all.append(.failed(error.code))
@@ -96,6 +98,52 @@ extension Log where Device == ScriptedDevice {
     }
     mutating func append(_ batch: (BatchDescriptor, UnsafeMutableRawPointer), buffer: UInt32 = 0) -> LogIndex {
         append(batch.0, frame: batch.1, buffer: buffer)
+    }
+}
+
+/// The bytes of a snapshot on their way into a log, as far as its blocks have room.
+struct SnapshotFeed {
+    let bytes: UnsafeRawBufferPointer
+    var given = 0
+    var isOver = false
+
+    init(_ bytes: UnsafeRawBufferPointer) { self.bytes = bytes }
+    mutating func feed<Device: StorageDevice & ~Copyable>(_ log: inout Log<Device>) {
+        while !isOver {
+            guard given < bytes.count else {
+                log.finishSnapshot()
+                isOver = true
+                return
+            }
+            guard let room = log.snapshotRoom else { return }
+            let count = min(room.count, bytes.count - given)
+            room.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[given..<given + count]))
+            log.fillSnapshot(count)
+            given += count
+        }
+    }
+}
+extension Log where Device: ~Copyable {
+    /// Begins a snapshot whose bytes follow.
+    mutating func writeSnapshot(
+        slot: UInt64, cut: Cut = Cut(), _ bytes: UnsafeRawBufferPointer
+    ) -> SnapshotFeed {
+        beginSnapshot(
+            name: SnapshotName(origin: identity.replica, generation: generation, slot: slot), cut: cut)
+        var feed = SnapshotFeed(bytes)
+        feed.feed(&self)
+        return feed
+    }
+    /// A snapshot that fits into one block.
+    mutating func writeSmallSnapshot(slot: UInt64, cut: Cut = Cut(), _ bytes: UnsafeRawBufferPointer) {
+        let feed = writeSnapshot(slot: slot, cut: cut, bytes)
+        precondition(feed.isOver)
+    }
+    /// The bytes of the snapshot that the superblock names.
+    mutating func snapshotBytes() throws(StorageError) -> [UInt8] {
+        var all: [UInt8] = []
+        try readSnapshotNow { piece, _ in all.append(contentsOf: piece) }
+        return all
     }
 }
 
@@ -150,7 +198,10 @@ func found(
     do {
         let log = try open(ScriptedDisk(copyOf: disk), recovered, geometry: geometry, identity: identity)
         _ = log.generation
-        return (recovered.content, recovered.wrongPayloads == 0 ? nil : StorageError(.damaged, "wrong payload"))
+        if recovered.wrongPayloads > 0 { return (recovered.content, StorageError(.damaged, "wrong payload")) }
+        // What may have cost a promise or a vote is no refusal: the log says so, and for ever.
+        guard let loss = log.recovery.loss else { return (recovered.content, nil) }
+        return (recovered.content, log.isForgetful ? StorageError(.damaged, loss) : StorageError(.io, "not forgetful"))
     } catch {
         return (recovered.content, error)
     }

@@ -116,7 +116,7 @@ import TriremeTransport
         #expect(Self.refusal(frame) == nil)
         #expect(Self.refusal(Self.changed(frame, at: 300, to: [frame[300] ^ 1])) == .payloadChecksum)
         #expect(Self.refusal(Self.changed(frame, at: 100, to: [1])) == .headerChecksum)
-        #expect(Self.refusal(Self.changed(frame, at: 7, to: [15], sealed: 128)) == .malformed, "lane")
+        #expect(Self.refusal(Self.changed(frame, at: 7, to: [16], sealed: 128)) == .malformed, "lane")
         #expect(Self.refusal(Self.changed(frame, at: 48, to: [0], sealed: 128)) == .malformed, "sequence 0")
         #expect(
             Self.refusal(Self.changed(frame, at: 56, to: [11], sealed: 128)) == .malformed, "more commands than payload"
@@ -138,7 +138,7 @@ import TriremeTransport
             return Self.refusal(Self.fragment(header, [UInt8](repeating: 0, count: header.sliceBytes)))
         }
         #expect(refusal { _ in } == nil)
-        #expect(refusal { $0.lane = ReplicaID(15) } == .malformed)
+        #expect(refusal { $0.lane = ReplicaID(16) } == .malformed)
         #expect(refusal { $0.sequence = 0 } == .malformed)
         #expect(refusal { $0.sliceBytes = 0 } == .malformed)
         #expect(refusal { $0.offset = 256 } == .malformed)

@@ -40,6 +40,19 @@ int trm_directory_sync(const char *path);
 /// Flushes a file's data and metadata. An error is final: never try again. Returns 0 or -errno.
 int trm_file_sync(int descriptor);
 
+/// pread, as often as a signal comes between. Returns bytes or -errno.
+int64_t trm_file_read(int descriptor, void *to, size_t bytes, uint64_t offset);
+
+/// pwrite, once. Returns bytes, which may be fewer, or -errno.
+int64_t trm_file_write(int descriptor, const void *from, size_t bytes, uint64_t offset);
+
+/// Opens a file to look into it: for reading only, direct where that is possible, without a lock.
+/// Returns the descriptor and the file's size, or -errno.
+int trm_inspect_open(const char *path, uint64_t *size_bytes, char *message, size_t message_capacity);
+
+/// Whether somebody holds the lock of `trm_lock_file`. Leaves no trace.
+bool trm_lock_is_held(const char *path);
+
 /// Bytes that an unprivileged process may still write on the file system of `path`. Returns 0 or -errno.
 int trm_free_bytes(const char *path, uint64_t *out);
 

@@ -32,11 +32,12 @@ typedef struct trm_ring_options {
     bool single_issuer;        ///< ask for SINGLE_ISSUER (6.0)
     bool defer_taskrun;        ///< ask for DEFER_TASKRUN (6.1); implies `single_issuer`
     bool writev_fixed;         ///< use WRITEV_FIXED (6.15) where the kernel has it
+    bool restricted;           ///< let the kernel refuse every operation that the shim does not use
 } trm_ring_options;
 
 /// The options that Trireme means: everything that the kernel has.
 static inline trm_ring_options trm_ring_default_options(uint32_t entries) {
-    trm_ring_options options = {entries, 0, true, true, true};
+    trm_ring_options options = {entries, 0, true, true, true, true};
     return options;
 }
 
@@ -47,6 +48,7 @@ static inline trm_ring_options trm_ring_default_options(uint32_t entries) {
 #define TRM_RING_REGISTERED_FD 0x08u    ///< the ring's own descriptor is registered
 #define TRM_RING_WRITEV_FIXED 0x10u     ///< several pieces of the region in one write without pinning pages
 #define TRM_RING_REGION 0x20u           ///< the region is registered
+#define TRM_RING_RESTRICTED 0x40u       ///< the kernel refuses what the shim does not use
 
 /// Creates a ring for the calling thread. Returns 0, or -errno and one sentence in `message` that
 /// says what refused (sysctl, seccomp, locked memory, the kernel's age), the value found, and how to

@@ -10,8 +10,15 @@ package class AnyStateMachine {
     }
 
     package func apply(_ batch: borrowing CommandBatch, replies: inout ReplyWriter) { fatalError("abstract") }
-    package func snapshot(to writer: inout SnapshotWriter) throws { fatalError("abstract") }
-    package func restore(from reader: inout SnapshotReader) throws { fatalError("abstract") }
+    package func beginSnapshot(to writer: inout SnapshotWriter) throws -> SnapshotProgress { fatalError("abstract") }
+    package func continueSnapshot(to writer: inout SnapshotWriter, budgetBytes: Int) throws -> SnapshotProgress {
+        fatalError("abstract")
+    }
+    package func endSnapshot() { fatalError("abstract") }
+    package var snapshotBacklogBytes: Int { fatalError("abstract") }
+    package func beginRestore() throws { fatalError("abstract") }
+    package func continueRestore(from reader: inout SnapshotReader) throws { fatalError("abstract") }
+    package func endRestore() throws { fatalError("abstract") }
     package var digest: UInt64 { fatalError("abstract") }
 }
 
@@ -26,7 +33,20 @@ private final class StateMachineBox<Machine: StateMachine & ~Copyable>: AnyState
     override func apply(_ batch: borrowing CommandBatch, replies: inout ReplyWriter) {
         machine.apply(batch, replies: &replies)
     }
-    override func snapshot(to writer: inout SnapshotWriter) throws { try machine.snapshot(to: &writer) }
-    override func restore(from reader: inout SnapshotReader) throws { try machine.restore(from: &reader) }
+    override func beginSnapshot(to writer: inout SnapshotWriter) throws -> SnapshotProgress {
+        try machine.beginSnapshot(to: &writer)
+    }
+    override func continueSnapshot(
+        to writer: inout SnapshotWriter, budgetBytes: Int
+    ) throws -> SnapshotProgress {
+        try machine.continueSnapshot(to: &writer, budgetBytes: budgetBytes)
+    }
+    override func endSnapshot() { machine.endSnapshot() }
+    override var snapshotBacklogBytes: Int { machine.snapshotBacklogBytes }
+    override func beginRestore() throws { try machine.beginRestore() }
+    override func continueRestore(from reader: inout SnapshotReader) throws {
+        try machine.continueRestore(from: &reader)
+    }
+    override func endRestore() throws { try machine.endRestore() }
     override var digest: UInt64 { machine.digest }
 }

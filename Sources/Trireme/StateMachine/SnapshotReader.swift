@@ -19,14 +19,18 @@ public struct SnapshotReader: ~Copyable {
     @usableFromInline let base: UnsafeRawPointer
     @usableFromInline let byteCount: Int
     @usableFromInline var offset = 0
+    /// Whether nothing follows those bytes that are left: a reader may hold one piece of a longer snapshot
+    /// (``StateMachine/continueRestore(from:)``).
+    public let isLast: Bool
 
     /// A reader of `bytes`, which outlive it.
-    package init(_ bytes: UnsafeRawBufferPointer) {
+    package init(_ bytes: UnsafeRawBufferPointer, isLast: Bool = true) {
+        self.isLast = isLast
         base = bytes.baseAddress ?? UnsafeRawPointer(bitPattern: 4096)!
         byteCount = bytes.count
     }
 
-    /// Bytes not yet read.
+    /// Bytes of this piece not yet read.
     @inlinable public var leftBytes: Int { byteCount - offset }
 
     /// Reads an integer that was written little-endian.
@@ -38,6 +42,13 @@ public struct SnapshotReader: ~Copyable {
     {
         try need(MemoryLayout<T>.size)
         defer { offset += MemoryLayout<T>.size }
+        return T(littleEndian: base.loadUnaligned(fromByteOffset: offset, as: T.self))
+    }
+
+    /// The integer that ``read(_:)`` would read next, without reading it; `nil` where this piece has too few bytes left.
+    @inlinable
+    public func peek<T: FixedWidthInteger & BitwiseCopyable>(_ type: T.Type = T.self) -> T? {
+        guard MemoryLayout<T>.size <= leftBytes else { return nil }
         return T(littleEndian: base.loadUnaligned(fromByteOffset: offset, as: T.self))
     }
 

@@ -38,7 +38,8 @@ public protocol StateMachine: ~Copyable {
     ///     (``ReplyWriter/isWanted``); the state must not depend on that.
     mutating func apply(_ batch: borrowing CommandBatch, replies: inout ReplyWriter)
 
-    /// Writes the whole state. Called between batches; execution stands still meanwhile.
+    /// Writes the whole state at once. Called between batches; execution stands still meanwhile, and the bytes are kept in memory
+    /// until they are written. A state that is too large for that is written in pieces: ``beginSnapshot(to:)``.
     ///
     /// - Throws: what the writer throws; the snapshot is then given up and tried again later.
     func snapshot(to writer: inout SnapshotWriter) throws
@@ -54,4 +55,71 @@ public protocol StateMachine: ~Copyable {
     /// Read often (once a second and more): keep it up to date in ``apply(_:replies:)`` rather than walk the state. It must be
     /// the same after a snapshot was restored.
     var digest: UInt64 { get }
+
+    // MARK: Large states
+
+    /// Begins a snapshot of the state as it is now; commands are applied while it is written.
+    ///
+    /// What is written from here on, by this call and by ``continueSnapshot(to:budgetBytes:)``, must be the state of this moment
+    /// whatever is applied meanwhile. Three ways lead there:
+    ///
+    /// - *Pre-images*: go through the state with a cursor; a command that changes something which the cursor has not reached
+    ///   first sets the old value aside (``snapshotBacklogBytes``), and the next piece begins with what was set aside. The order of
+    ///   the elements in a snapshot is the state machine's own affair.
+    /// - *Persistent structures*: trees whose nodes are never changed in place. The snapshot keeps the old root.
+    /// - *Copies*: where copying the state takes less than a few milliseconds, copy it here and write the copy. The system can do
+    ///   that lazily: a child process (`fork`) keeps the old pages; it must then hand the bytes back through shared memory.
+    ///
+    /// The default writes everything at once through ``snapshot(to:)``.
+    ///
+    /// - Returns: whether that was everything.
+    /// - Throws: what the writer throws; the replica then ends.
+    mutating func beginSnapshot(to writer: inout SnapshotWriter) throws -> SnapshotProgress
+
+    /// Writes the next piece, about `budgetBytes` of it (more where one element is larger). Called between batches, often; a
+    /// piece should take a few hundred microseconds.
+    ///
+    /// - Returns: whether that was the last piece.
+    mutating func continueSnapshot(to writer: inout SnapshotWriter, budgetBytes: Int) throws -> SnapshotProgress
+
+    /// The snapshot was written whole, or is given up: what was kept for it may go.
+    mutating func endSnapshot()
+
+    /// Bytes set aside for the running snapshot by commands since the last piece. Beyond 8 MiB the replica writes without
+    /// pauses; beyond 64 MiB it applies nothing until some are written, so that memory stays bounded.
+    var snapshotBacklogBytes: Int { get }
+
+    /// Begins to replace the whole state; what is there may go.
+    mutating func beginRestore() throws
+
+    /// Takes what it can use of the next piece, in whole elements, and leaves the rest unread: it comes again in front of the
+    /// piece after it. With ``SnapshotReader/isLast`` nothing follows, and nothing may be left.
+    ///
+    /// The default waits for the last piece and then hands everything to ``restore(from:)``.
+    mutating func continueRestore(from reader: inout SnapshotReader) throws
+
+    /// Everything was read: the place to check the whole.
+    mutating func endRestore() throws
+}
+
+/// Whether a snapshot has more to write.
+public enum SnapshotProgress: Sendable {
+    case unfinished, finished
+}
+
+extension StateMachine where Self: ~Copyable {
+    public mutating func beginSnapshot(to writer: inout SnapshotWriter) throws -> SnapshotProgress {
+        try snapshot(to: &writer)
+        return .finished
+    }
+    public mutating func continueSnapshot(
+        to writer: inout SnapshotWriter, budgetBytes: Int
+    ) throws -> SnapshotProgress { .finished }
+    public mutating func endSnapshot() {}
+    public var snapshotBacklogBytes: Int { 0 }
+    public mutating func beginRestore() throws {}
+    public mutating func continueRestore(from reader: inout SnapshotReader) throws {
+        if reader.isLast { try restore(from: &reader) }
+    }
+    public mutating func endRestore() throws {}
 }

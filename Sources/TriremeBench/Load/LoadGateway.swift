@@ -163,6 +163,9 @@ package final class LoadGateway: Gateway, ReplySink {
 
     package var wantsReplies: Bool { plan.wantsReplies }
 
+    /// Nobody here saw when they were executed: they are not measured.
+    package func skipped(batches: Int) { executedBatches &+= batches }
+
     package func executed(count: Int, replies: UnsafeRawBufferPointer) {
         precondition(executedBatches != sealedBatches, "an own batch was executed that was never sealed")
         let batch = sent[executedBatches & (Self.ring - 1)]

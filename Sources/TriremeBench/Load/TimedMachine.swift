@@ -35,6 +35,19 @@ struct TimedMachine<Machine: StateMachine & ~Copyable>: StateMachine, ~Copyable 
     func snapshot(to writer: inout SnapshotWriter) throws { try machine.snapshot(to: &writer) }
     mutating func restore(from reader: inout SnapshotReader) throws { try machine.restore(from: &reader) }
     var digest: UInt64 { machine.digest }
+    mutating func beginSnapshot(to writer: inout SnapshotWriter) throws -> SnapshotProgress {
+        try machine.beginSnapshot(to: &writer)
+    }
+    mutating func continueSnapshot(to writer: inout SnapshotWriter, budgetBytes: Int) throws -> SnapshotProgress {
+        try machine.continueSnapshot(to: &writer, budgetBytes: budgetBytes)
+    }
+    mutating func endSnapshot() { machine.endSnapshot() }
+    var snapshotBacklogBytes: Int { machine.snapshotBacklogBytes }
+    mutating func beginRestore() throws { try machine.beginRestore() }
+    mutating func continueRestore(from reader: inout SnapshotReader) throws {
+        try machine.continueRestore(from: &reader)
+    }
+    mutating func endRestore() throws { try machine.endRestore() }
 }
 
 /// What a load runs against: its state machine, and commands for it.

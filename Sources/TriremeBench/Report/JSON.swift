@@ -34,6 +34,16 @@ package indirect enum JSON: Sendable, Equatable, ExpressibleByStringLiteral {
         return out
     }
 
+    /// The text on one line, for streams of objects.
+    package var line: String {
+        switch self {
+        case .array(let items): "[" + items.map(\.line).joined(separator: ", ") + "]"
+        case .object(let members):
+            "{" + members.map { JSON.string($0.name).line + ": " + $0.value.line }.joined(separator: ", ") + "}"
+        default: text
+        }
+    }
+
     private var isPlain: Bool {
         switch self {
         case .array, .object: false

@@ -204,7 +204,10 @@ extension BenchRun {
         return known &+ counted["controlKernelDrops"] &+ (meant > arrived ? meant - arrived : 0)
     }
 
-    private var stranded: Int? { alive.first { counters[$0]["isStranded"] == 1 } }
+    /// With a disk it fetches a snapshot and goes on; in memory nobody has one.
+    private var stranded: Int? {
+        options.durability == .disk ? nil : alive.first { counters[$0]["isStranded"] == 1 }
+    }
 
     private struct State: Hashable {
         var commitIndex: UInt64

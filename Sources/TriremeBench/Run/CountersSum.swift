@@ -9,7 +9,7 @@ package struct CountersSum: Sendable {
         "logFreeBytes", "residentBytes", "configuredBytes", "paceBytesPerSecond",
     ]
     /// Highest values since the start of a replica.
-    private static let peaks: Set<String> = ["completionsPeak", "submissionsPeak"]
+    private static let peaks: Set<String> = ["completionsPeak", "submissionsPeak", "snapshotPauseNanoseconds"]
 
     private var replicas: [[(name: String, value: UInt64)]]
 

@@ -11,11 +11,16 @@ package struct LaneTrack {
     /// Every sequence up to here is in this replica's log (or at or below `base`).
     package fileprivate(set) var appended: UInt64 = 0
     package fileprivate(set) var durable: UInt64 = 0
+    /// The lowest sequence whose content this replica's disk has lost; its name and digest are known. `.max`: none.
+    package fileprivate(set) var lost = UInt64.max
     /// The highest sequence that anybody was heard to have.
     package fileprivate(set) var wanted: UInt64 = 0
     fileprivate let digests: UnsafeMutablePointer<UInt64>
     fileprivate let indexes: UnsafeMutablePointer<LogIndex>
     package var isMissing: Bool { isLive && wanted > appended }
+    /// Every sequence up to here is in this replica's log with its content: what possession means (PROTOCOL §4 ◆).
+    package var held: UInt64 { lost > appended ? appended : max(lost - 1, base) }
+    package var heldDurably: UInt64 { min(durable, held) }
 }
 
 /// What a batch's name means to the lane that it arrives for.
@@ -84,7 +89,7 @@ package struct Lanes: ~Copyable {
     /// The open track of the highest generation of which anything is held.
     private func newest(_ lane: ReplicaID) -> Int? {
         var best: Int?
-        for i in slots(lane) where tracks[i].isLive && tracks[i].appended > 0 {
+        for i in slots(lane) where tracks[i].isLive && tracks[i].held > 0 {
             if best == nil || tracks[best!].generation < tracks[i].generation { best = i }
         }
         return best
@@ -92,6 +97,11 @@ package struct Lanes: ~Copyable {
     private static func ring(_ sequence: UInt64) -> Int { Int(sequence & (span - 1)) }
 
     private func digest(_ i: Int, at sequence: UInt64) -> UInt64 { tracks[i].digests[Self.ring(sequence)] }
+    /// What a status says of a sequence that may lie a lap below the last one.
+    private func reported(_ i: Int, at sequence: UInt64) -> Position {
+        let isKnown = tracks[i].appended - min(sequence, tracks[i].appended) < Self.span
+        return Position(tracks[i].generation, sequence, digest: isKnown ? digest(i, at: sequence) : 0)
+    }
 
     /// The highest contiguous position received, as the status reports it (PROTOCOL §3.3).
     package func received(_ lane: ReplicaID) -> Position {
@@ -99,14 +109,14 @@ package struct Lanes: ~Copyable {
         return max(position(lastOf: i), receivedFloor[lane.index])
     }
     private func position(lastOf i: Int) -> Position {
-        Position(tracks[i].generation, tracks[i].appended, digest: digest(i, at: tracks[i].appended))
+        reported(i, at: tracks[i].held)
     }
     private func position(durableOf i: Int) -> Position {
-        Position(tracks[i].generation, tracks[i].durable, digest: digest(i, at: tracks[i].durable))
+        reported(i, at: tracks[i].heldDurably)
     }
     package func durable(_ lane: ReplicaID) -> Position {
         var best = durableFloor[lane.index]
-        for i in slots(lane) where tracks[i].isLive && tracks[i].durable > 0 {
+        for i in slots(lane) where tracks[i].isLive && tracks[i].heldDurably > 0 {
             best = max(best, position(durableOf: i))
         }
         return best
@@ -121,7 +131,7 @@ package struct Lanes: ~Copyable {
     /// The lowest open generation of the lane that is above `generation` and of which something is held.
     package func generationHeld(_ lane: ReplicaID, above generation: Generation) -> Generation? {
         var best: Generation?
-        for i in slots(lane) where tracks[i].isLive && tracks[i].appended > 0 && generation < tracks[i].generation {
+        for i in slots(lane) where tracks[i].isLive && tracks[i].held > 0 && generation < tracks[i].generation {
             if best == nil || tracks[i].generation < best! { best = tracks[i].generation }
         }
         return best
@@ -170,10 +180,10 @@ package struct Lanes: ~Copyable {
     }
 
     private mutating func giveUp(_ i: Int, _ lane: ReplicaID) {
-        if tracks[i].isLive, tracks[i].appended > 0 {
+        if tracks[i].isLive, tracks[i].held > 0 {
             receivedFloor[lane.index] = max(receivedFloor[lane.index], position(lastOf: i))
         }
-        if tracks[i].isLive, tracks[i].durable > 0 {
+        if tracks[i].isLive, tracks[i].heldDurably > 0 {
             durableFloor[lane.index] = max(durableFloor[lane.index], position(durableOf: i))
         }
         tracks[i].isLive = false
@@ -194,6 +204,7 @@ package struct Lanes: ~Copyable {
         tracks[i].appended = 0
         tracks[i].durable = 0
         tracks[i].wanted = 0
+        tracks[i].lost = .max
         tracks[i].digests[0] = 0
     }
 
@@ -256,13 +267,23 @@ package struct Lanes: ~Copyable {
 
     /// The durable snapshot reaches `position`: everything up to it counts as held.
     mutating func rebase(_ lane: ReplicaID, to position: Position, committed: Position) {
-        guard !position.isEmpty, let i = open(lane, position.generation, committed: committed) else { return }
+        guard !position.isEmpty else { return }
+        if open(lane, position.generation, committed: committed) == nil { openReserve(lane, position.generation) }
+        guard let i = find(lane, position.generation) else { return }
         tracks[i].base = max(tracks[i].base, position.sequence)
         guard tracks[i].appended < position.sequence else { return }
         tracks[i].appended = position.sequence
         tracks[i].durable = position.sequence
         tracks[i].wanted = max(tracks[i].wanted, position.sequence)
         tracks[i].digests[Self.ring(position.sequence)] = position.digest
+    }
+
+    /// Whether any open generation has lost content.
+    package private(set) var hasLost = false
+    /// The lowest sequence of a generation whose content is lost; nil when all of it is here (again).
+    mutating func setLost(_ lane: ReplicaID, _ generation: Generation, from sequence: UInt64?) {
+        if let i = find(lane, generation) { tracks[i].lost = sequence ?? .max }
+        hasLost = (0..<count).contains { tracks[$0].isLive && tracks[$0].lost < .max }
     }
 
     package enum Possession: Equatable {
@@ -280,7 +301,7 @@ package struct Lanes: ~Copyable {
             if position.isEmpty || position <= snapshot[lane] || position.generation < passed[lane].generation {
                 continue
             }
-            guard let i = find(ReplicaID(lane), position.generation), tracks[i].appended >= position.sequence else {
+            guard let i = find(ReplicaID(lane), position.generation), tracks[i].held >= position.sequence else {
                 result = .lacking
                 continue
             }

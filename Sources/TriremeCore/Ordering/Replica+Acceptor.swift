@@ -3,7 +3,7 @@
 extension Replica {
     /// A candidate asks for a promise.
     mutating func received(_ prepare: Prepare, from: ReplicaID, into effects: inout Effects) {
-        guard prepare.ballot.owner == from, prepare.ballot.epoch == configuration.epoch, !isForgetful else { return }
+        guard prepare.ballot.owner == from, prepare.ballot.epoch == configuration.epoch, mayPromise else { return }
         guard prepare.ballot >= promise else {
             effects.add(.immediate(.reject(Reject(ballot: prepare.ballot, promise: promise)), .one(from)))
             return
@@ -120,7 +120,7 @@ extension Replica {
 
     /// Votes for the proposals of the voting ballot, in slot order, as far as this log holds what they cover.
     mutating func vote(into effects: inout Effects) {
-        guard !isForgetful, logHasRoom else { return }
+        guard mayVote, logHasRoom else { return }
         for _ in 0..<64 {
             let slot = nextVote
             guard votingBallot >= promise, slot <= commitIndex + UInt64(Limits.votesAheadSlots) else { return }

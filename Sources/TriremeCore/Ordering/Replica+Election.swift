@@ -27,6 +27,7 @@ extension Replica {
     /// The clock's part of everything.
     mutating func tick(into effects: inout Effects) {
         if heardSequencerAt == 0 { heardSequencerAt = now }
+        recall(into: &effects)
         watch()
         switch role {
         case .follower: considerCandidacy(into: &effects)
@@ -110,7 +111,7 @@ extension Replica {
     /// The pre-check: within a timeout a `Q1` and a `Q2` echoed a status sent since the suspicion began (so this replica
     /// hears and is heard), and a `Q1` suspects the same ballot. A deaf replica thus deposes nobody.
     private mutating func considerCandidacy(into effects: inout Effects) {
-        guard let since = suspectedAt, now >= since + electionWait, !isForgetful else { return }
+        guard let since = suspectedAt, now >= since + electionWait, mayPromise else { return }
         var echoed = MemberSet()
         var suspecting = MemberSet()
         echoed.insert(me)
@@ -134,7 +135,7 @@ extension Replica {
 
     /// Takes a ballot above all that were seen: its own promise first, durably, and only then the prepare (◆).
     mutating func takeBallot(into effects: inout Effects) {
-        guard !isForgetful, logHasRoom else { return }
+        guard mayPromise, logHasRoom else { return }
         let last = max(currentBallot.round, promise.round)
         guard last < .max else { return }
         let round = last + 1

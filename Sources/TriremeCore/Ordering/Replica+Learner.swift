@@ -4,8 +4,11 @@ extension Replica {
     /// A member's account of itself.
     mutating func received(_ status: UnsafePointer<Status>, from: ReplicaID) {
         let peer = peers + from.index
-        guard peer.pointee.status.number < status.pointee.number, status.pointee.epoch == configuration.epoch else {
-            return
+        guard peer.pointee.status.number < status.pointee.number, status.pointee.epoch == configuration.epoch,
+            peer.pointee.startedAs <= status.pointee.number.generation
+        else { return }
+        if peer.pointee.status.number.generation < status.pointee.number.generation {
+            peer.pointee.memory.join(peer.pointee.status, members: members)
         }
         peer.pointer(to: \.status)!.update(from: status, count: 1)
         peer.pointee.heardAt = now

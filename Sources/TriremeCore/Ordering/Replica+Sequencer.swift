@@ -83,7 +83,7 @@ extension Replica {
     /// How far the next cut goes in a lane: to what this replica holds, at most `optimism` batches beyond what a `Q2` was
     /// heard to have received. What is held of the present generation goes before a later one opens.
     private func reach(_ lane: ReplicaID, above from: Position) -> Position {
-        if !from.isEmpty, let held = lanes.track(lane, from.generation), held.appended > from.sequence {
+        if !from.isEmpty, let held = lanes.track(lane, from.generation), held.held > from.sequence {
             return bounded(lane, held, above: from.sequence) ?? from
         }
         guard let generation = lanes.generationHeld(lane, above: from.generation),
@@ -110,8 +110,8 @@ extension Replica {
             configuration.quorums.areCounting
             ? counts[configuration.quorums.classic - 1] : highestOnQ2(lane, held, counts)
         let reached = min(
-            held.appended, max(onQ2, decided.generation == held.generation ? decided.sequence : 0))
-        let sequence = reached + min(held.appended - reached, sequencing.optimism)
+            held.held, max(onQ2, decided.generation == held.generation ? decided.sequence : 0))
+        let sequence = reached + min(held.held - reached, sequencing.optimism)
         return sequence > from ? lanes.position(lane, held.generation, sequence) : nil
     }
 
@@ -122,7 +122,7 @@ extension Replica {
         // A status names only the newest generation. Whoever reports a later one hides how far it holds this one, which
         // does not grow any more: there is nothing to run ahead of.
         return member == me.index || received.generation > held.generation
-            ? held.appended : received.generation == held.generation ? received.sequence : 0
+            ? held.held : received.generation == held.generation ? received.sequence : 0
     }
 
     /// The highest sequence that all of some `Q2` report; `counts` are what the members report, highest first.

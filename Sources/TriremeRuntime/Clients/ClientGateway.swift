@@ -165,6 +165,23 @@ package final class ClientGateway: Gateway, ReplySink, @unchecked Sendable {
         }
     }
 
+    package func skipped(batches: Int) {
+        for _ in 0..<batches {
+            precondition(orderCount > 0, "an own batch was decided that was never sealed")
+            let (index, count) = order[orderHead]
+            orderHead = (orderHead + 1) % order.count
+            orderCount -= 1
+            guard let port = ports[index] else { preconditionFailure("a port went before its batches") }
+            port.underWay -= 1
+            guard !port.hasLeft else { continue }
+            port.hasNews = true
+            flushOverflow(port)
+            for _ in 0..<count {
+                withUnsafeBytes(of: ReplyRing.unknown.littleEndian) { deliver($0.baseAddress!, footprint: 4, to: port) }
+            }
+        }
+    }
+
     private func deliver(_ entry: UnsafeRawPointer, footprint: Int, to port: ClientPort) {
         if !port.overflow.isEmpty || !port.replies.push(entry, footprint: footprint) {
             port.overflow.append(contentsOf: UnsafeRawBufferPointer(start: entry, count: footprint))
@@ -177,8 +194,8 @@ package final class ClientGateway: Gateway, ReplySink, @unchecked Sendable {
         var offset = 0
         port.overflow.withUnsafeBytes { bytes in
             while offset < bytes.count {
-                let length = Int(UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self)))
-                let footprint = (length + 7) & ~3
+                let length = UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
+                let footprint = ReplyRing.footprint(length)
                 guard port.replies.push(bytes.baseAddress! + offset, footprint: footprint) else { break }
                 offset += footprint
             }

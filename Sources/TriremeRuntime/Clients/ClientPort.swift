@@ -141,8 +141,8 @@ package final class ClientPort: @unchecked Sendable {
         wake()
     }
 
-    /// Hands out replies that have arrived, oldest first. Returns how many.
-    package func drain(limit: Int, _ body: (UnsafeRawBufferPointer) -> Void) -> Int {
+    /// Hands out replies that have arrived, oldest first, nil for an outcome that stays unknown. Returns how many.
+    package func drain(limit: Int, _ body: (UnsafeRawBufferPointer?) -> Void) -> Int {
         replies.drain(limit: limit, body)
     }
     /// Gives the processor to others for a moment.

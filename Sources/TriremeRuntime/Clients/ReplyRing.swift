@@ -5,6 +5,9 @@ import CTrireme
 /// does not fit before the end, a marker sends the consumer to the start.
 struct ReplyRing {
     private static let wrap: UInt32 = .max
+    /// Instead of a length: the command's outcome is unknown. Such an entry has these four bytes only.
+    static let unknown: UInt32 = .max - 1
+    static func footprint(_ length: UInt32) -> Int { length == unknown ? 4 : (Int(length) + 7) & ~3 }
     /// Words that the two sides write, 128 bytes apart: tail (producer), head (consumer).
     private let words: UnsafeMutablePointer<UInt64>
     private let base: UnsafeMutableRawPointer
@@ -40,8 +43,8 @@ struct ReplyRing {
         return true
     }
 
-    /// Consumer: hands out up to `limit` entries. Returns how many.
-    func drain(limit: Int, _ body: (UnsafeRawBufferPointer) -> Void) -> Int {
+    /// Consumer: hands out up to `limit` entries, nil for an unknown outcome. Returns how many.
+    func drain(limit: Int, _ body: (UnsafeRawBufferPointer?) -> Void) -> Int {
         var position = head.pointee
         let end = trm_load_acquire_u64(tail)
         var count = 0
@@ -52,8 +55,8 @@ struct ReplyRing {
                 position += capacity - UInt64(offset)
                 continue
             }
-            body(UnsafeRawBufferPointer(start: base + offset + 4, count: Int(length)))
-            position += UInt64((Int(length) + 7) & ~3)
+            body(length == Self.unknown ? nil : UnsafeRawBufferPointer(start: base + offset + 4, count: Int(length)))
+            position += UInt64(Self.footprint(length))
             count += 1
         }
         trm_store_release_u64(head, position)

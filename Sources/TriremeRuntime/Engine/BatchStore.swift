@@ -8,6 +8,8 @@ package struct StoredBatch {
     package var offset: UInt64
     /// The buffer that still holds it.
     package var buffer: UInt32?
+    /// Its record is damaged: nothing can be read there.
+    package var isDamaged = false
     /// When an own batch was sealed, in nanoseconds.
     package var sealedAt: UInt64
 }
@@ -167,6 +169,22 @@ struct BatchStore: ~Copyable {
             }
         }
         return nil
+    }
+
+    /// Calls `body` with every batch that `cut` covers or has passed and that lies in a buffer.
+    func forEachBuffered(coveredBy cut: Cut, _ body: (UnsafeMutablePointer<StoredBatch>) -> Void) {
+        for lane in 0..<members {
+            for i in slots(ReplicaID(lane)) where tracks[i].cells != nil && tracks[i].generation <= cut[lane].generation
+            {
+                let track = tracks[i]
+                let last = track.generation < cut[lane].generation ? track.last : min(track.last, cut[lane].sequence)
+                guard track.first <= last else { continue }
+                for sequence in track.first...last {
+                    let cell = track.cells! + Int(sequence & (capacity - 1))
+                    if cell.pointee.buffer != nil { body(cell) }
+                }
+            }
+        }
     }
 
     /// Most batches of any generation above what `cut` covers: how close the rings are to forgetting what is needed.

@@ -12,6 +12,12 @@ struct OwnLane {
     var inFlight: UInt64 { sealed - executed }
 }
 
+/// How far a member that holds the window up has released this lane, and since when it has been no further.
+struct Standstill {
+    var at: UInt64 = 0
+    var since: UInt64?
+}
+
 /// What becomes of a lane's next batch.
 enum Admission: Equatable {
     /// It is logged, and its buffer kept until it is executed.
@@ -28,6 +34,7 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
     /// Seals what the gateway has. A partial batch goes out at once when none of one's own is in flight; otherwise when it is
     /// full or has waited for its bound (Nagle's rule by completion).
     mutating func seal() {
+        noteStandstills()
         sealIsBlocked = false
         hasMoreToSeal = false
         for _ in 0..<Self.sealsPerTurn {
@@ -43,7 +50,7 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
     }
 
     package var maySeal: Bool {
-        !core.isForgetful && !network.isBackedUp && windowIsOpen && log.canAppend(settings.batchBytes) && laneIsOpen
+        core.isProven && !network.isBackedUp && windowIsOpen && log.canAppend(settings.batchBytes) && laneIsOpen
     }
 
     /// Whether the lane takes one more own batch: after many restarts older generations are decided first
@@ -100,6 +107,7 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
 
     /// A verified batch arrived, its buffer belongs to the engine.
     mutating func receive(_ batch: BatchDescriptor, buffer: UInt32, frame: UnsafeMutableRawPointer) {
+        if damage.count > 0, takeRepair(batch, buffer: buffer) { return }
         let mine = batch.lane == settings.core.me && batch.generation == settings.generation
         let verdict =
             mine
@@ -141,7 +149,8 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
             return log.canAppendAwaited(settings.batchBytes) ? .buffered : .refused
         }
         if waiting[lane.index] < waitingLimit, log.canAppend(settings.batchBytes) { return .buffered }
-        return core.awaitsForVote(lane, generation, sequence) && log.device.isDurable
+        // Where the log has no room for votes either, what is left is for what execution waits for.
+        return core.awaitsForVote(lane, generation, sequence) && log.device.isDurable && log.canAppendItems
             && log.canAppendAwaited(settings.batchBytes) ? .logged : .refused
     }
     var waitingLimit: Int { network.wantsBuffers ? 1 : settings.laneShare }
@@ -261,18 +270,38 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
         return min(status.pointee.released[settings.core.me.index], durable.sequence)
     }
 
-    /// Silent for a while, or further behind in the order than a voting window: it catches up by itself. Without a disk there is
-    /// little to catch up from, so that the others are more patient: whoever is left behind there is lost for good.
+    /// Notes since when each member that holds the window up has got no further: a disk that stands still is heard, and follows
+    /// what is decided, and releases nothing.
+    private mutating func noteStandstills() {
+        let limit = UInt64(settings.unacknowledgedBatches)
+        for member in 0..<settings.core.members where member != settings.core.me.index {
+            let released = releasedByOther(ReplicaID(member))
+            if own.sealed - min(own.sealed, released) < limit {
+                standstills[member] = Standstill(at: released, since: nil)
+            } else if standstills[member].since == nil || standstills[member].at != released {
+                standstills[member] = Standstill(at: released, since: now)
+            }
+        }
+    }
+    private func standsStill(_ member: ReplicaID) -> Bool {
+        guard let since = standstills[member.index].since else { return false }
+        return now - since > Self.patience * settings.core.timing.suspicionNanoseconds
+    }
+
+    /// Silent for a while, without any progress for longer, or further behind in the order than a voting window: it catches up by
+    /// itself. Without a disk there is little to catch up from, so that the others are more patient: whoever is left behind there
+    /// is lost for good.
     private func isStraggler(_ member: ReplicaID) -> Bool {
+        if standsStill(member) { return true }
         let status = core.status(of: member)
         if status.pointee.flags.contains(.observes) || status.pointee.flags.contains(.stranded) { return true }
         let silence = now - core.heardAt(member)
         guard log.device.isDurable else {
-            return silence > Self.patienceWithoutDisk * settings.core.timing.suspicionNanoseconds
+            return silence > Self.patience * settings.core.timing.suspicionNanoseconds
         }
         return silence > settings.core.timing.suspicionNanoseconds
             || status.pointee.commitIndex + UInt64(Limits.votesAheadSlots) < core.commitIndex
     }
     /// Suspicion timeouts: 0.2 s.
-    private static var patienceWithoutDisk: UInt64 { 4 }
+    private static var patience: UInt64 { 4 }
 }

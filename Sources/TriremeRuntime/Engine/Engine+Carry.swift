@@ -62,7 +62,7 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
             if let buffer = cell.pointee.buffer {
                 carry(cell.pointee.batch, from: buffer)
                 snapshots.hasMoreToCarry = true
-            } else if !reads.isReading(offset: cell.pointee.offset, toCarry: true),
+            } else if !cell.pointee.isDamaged, !reads.isReading(offset: cell.pointee.offset, toCarry: true),
                 pool.freeCount(.reserve) > EngineSettings.reserveBuffers / 2
             {
                 startRead(cell.pointee, for: .carry)
@@ -74,7 +74,7 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
     /// Appends a batch again, from the buffer that holds it. What was read back meanwhile may be covered, or carried, by now.
     mutating func carry(_ batch: BatchDescriptor, from buffer: UInt32) {
         guard let end = snapshots.carryingBefore, let cell = store.cell(batch.lane, batch.generation, batch.sequence),
-            cell.pointee.offset < end, log.canCarry(settings.batchBytes)
+            cell.pointee.offset < end, log.canCarry(settings.batchBytes), isStillWhole(batch, in: buffer)
         else { return }
         pool.hold(buffer, .write)
         _ = log.append(batch, frame: pool.frame(buffer), buffer: buffer)

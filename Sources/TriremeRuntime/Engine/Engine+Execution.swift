@@ -23,6 +23,7 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
     private static var readsAhead: UInt64 { 8 }
 
     mutating func execute() {
+        guard !executionWaits else { return }
         var budget = Self.batchesPerTurn
         while budget > 0 {
             if cursor.isActive {
@@ -71,9 +72,12 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
             return false
         }
         guard let buffer = cell.pointee.buffer else {
+            // Only others have it, if anybody has.
+            if cell.pointee.isDamaged { core.considerStranded(slot: cursor.slot) }
             readAhead()
             return false
         }
+        guard isStillWhole(cell.pointee.batch, in: buffer) else { return false }
         let isOwn = cursor.lane == settings.core.me && cursor.generation == settings.generation
         application.apply(
             cell.pointee.batch, payload: pool.payload(buffer), slot: cursor.slot, timestamp: cursor.timestamp,
@@ -115,7 +119,9 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
         }
         pool.hold(buffer, .repair)
         drop(buffer, .execution)
-        if let oldest = retained.push(buffer, kind, holding: cell.pointee.batch) { letGo(oldest) }
+        if let oldest = retained.push(buffer, kind, holding: cell.pointee.batch, of: cursor.slot) {
+            letGo(oldest)
+        }
     }
 
     /// Reads the batches that come next back from the log: after a restart, and for a replica that catches up.
@@ -130,7 +136,8 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
 
     /// Whether the log gives a batch back: its write is over, and its segment is not given up.
     func isReadable(_ stored: StoredBatch) -> Bool {
-        log.device.isDurable && stored.offset < log.durableOffset && stored.offset >= log.oldestNeeded
+        log.device.isDurable && !stored.isDamaged && stored.offset < log.durableOffset
+            && stored.offset >= log.oldestNeeded
     }
 
     mutating func startRead(_ stored: StoredBatch, for purpose: PendingRead.Purpose) {
@@ -151,16 +158,23 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
             drop(buffer, .filling)
             return
         }
-        guard ok, log.verify(pool.frame(buffer), offset: read.offset) == read.batch else {
+        guard ok else {
             failure = EngineFailure(
                 "the log record of lane \(read.batch.lane), generation \(read.batch.generation), sequence "
-                    + "\(read.batch.sequence) at stream offset \(read.offset) can no longer be read back whole; the disk is "
-                    + "losing data: replace it and this replica")
+                    + "\(read.batch.sequence) at stream offset \(read.offset) can no longer be read; the disk is failing: "
+                    + "replace it and this replica")
+            return
+        }
+        guard log.verify(pool.frame(buffer), offset: read.offset) == read.batch else {
+            foundDamaged(read)
+            drop(buffer, .filling)
             return
         }
         switch read.purpose {
         case .execution:
-            if let cell = store.cell(read.batch.lane, read.batch.generation, read.batch.sequence),
+            // A snapshot may have been installed meanwhile that covers it.
+            if core.executor.cut[read.batch.lane.index] < read.batch.position,
+                let cell = store.cell(read.batch.lane, read.batch.generation, read.batch.sequence),
                 cell.pointee.buffer == nil
             {
                 cell.pointee.buffer = buffer

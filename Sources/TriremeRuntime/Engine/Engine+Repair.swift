@@ -82,7 +82,7 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
         return BatchRequest(lane: lane, generation: track.generation, first: first, last: last)
     }
 
-    private mutating func ask(_ request: BatchRequest, attempt: UInt32) {
+    mutating func ask(_ request: BatchRequest, attempt: UInt32) {
         guard let target = holder(of: request, attempt: attempt) else { return }
         var writer = WireWriter(message)
         request.encode(into: &writer)
@@ -132,7 +132,7 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
             guard let cell = store.cell(request.lane, request.generation, sequence) else { return }
             if let buffer = cell.pointee.buffer {
                 sendRepair(cell.pointee.batch, buffer: buffer, to: member)
-            } else {
+            } else if !cell.pointee.isDamaged {
                 guard isReadable(cell.pointee), pool.freeCount(.reserve) > 0 else { return }
                 startRead(cell.pointee, for: .repair(member))
             }

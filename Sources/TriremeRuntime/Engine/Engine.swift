@@ -29,6 +29,7 @@ package struct Engine<Device: StorageDevice & ~Copyable, Wire: Network & ~Copyab
     let early: EarlyBatches
     var earlyWaits = false
     var own = OwnLane()
+    var standstills: InlineArray<16, Standstill> = InlineArray(repeating: Standstill())
     /// The gateway had something that was due and could not give it (its buffers wait for the disk): completions change that,
     /// not the clock.
     var sealIsBlocked = false
@@ -47,11 +48,21 @@ package struct Engine<Device: StorageDevice & ~Copyable, Wire: Network & ~Copyab
     var asks: InlineArray<16, BatchAsk> = InlineArray(repeating: BatchAsk())
     var reads: PendingReads
 
+    // Damage (Engine+Damage.swift).
+    var damage: Damage
+    /// The snapshot that the damage was last held against.
+    var damageSnapshot: UInt64 = 0
+    var handledExposure: Exposure?
+    var notices: [String] = []
+    package internal(set) var hasNotice = false
+
     /// When the log is vouched for, if it stays idle.
     private var vouchDueAt: UInt64?
 
     // Snapshots (Engine+Snapshot.swift).
     var snapshots: Snapshots
+    var fetch: SnapshotFetch
+    var serving: SnapshotServing
     let slotOffsets: SlotRing<UInt64>
 
     /// Makes an engine over an opened log, from what the log held. Nothing is sent before ``start()``.
@@ -63,6 +74,8 @@ package struct Engine<Device: StorageDevice & ~Copyable, Wire: Network & ~Copyab
         core = recovered.core
         // The log remembers it, whatever the caller says (PROTOCOL §9 ◆).
         if log.isForgetful { core.becomeForgetful() }
+        fetch = SnapshotFetch(blockBytes: log.snapshotBlockBytes)
+        serving = SnapshotServing(blockBytes: log.snapshotBlockBytes)
         self.log = log
         self.network = network
         self.pool = pool
@@ -72,6 +85,7 @@ package struct Engine<Device: StorageDevice & ~Copyable, Wire: Network & ~Copyab
         store = recovered.store
         slotOffsets = recovered.slotOffsets
         snapshots = recovered.snapshots
+        damage = recovered.damage
         early = EarlyBatches(members: settings.core.members)
         retained = Retained(own: settings.retainedOwn, received: settings.retainedReceived)
         reads = PendingReads()
@@ -81,6 +95,7 @@ package struct Engine<Device: StorageDevice & ~Copyable, Wire: Network & ~Copyab
     /// Opens for business: from here on things are sent. Everything recovered must be durable.
     package mutating func start() {
         core.finishRecovery(generation: settings.generation)
+        tellStart()
         countedSlots = core.commitIndex
         if core.snapshotSlot > 0 {
             let boundary = boundary(of: core.snapshotSlot, cut: core.snapshotCut, from: log.endOffset)
@@ -125,7 +140,11 @@ package struct Engine<Device: StorageDevice & ~Copyable, Wire: Network & ~Copyab
         order()
         executeInStage()
         considerSnapshot()
+        catchUp()
+        serveSnapshot()
         askForBatches()
+        mend()
+        takeExposure()
         sendStatus()
         vouch()
         stages.end(.order, work: 0)
@@ -189,12 +208,13 @@ package struct Engine<Device: StorageDevice & ~Copyable, Wire: Network & ~Copyab
         }
         if let vouchDueAt { due = min(due, max(vouchDueAt, now + settings.vouchAfterNanoseconds / 16)) }
         for lane in 0..<settings.core.members { due = min(due, asks[lane].dueAt ?? .max) }
-        return due
+        if damage.count > 0 { due = min(due, max(damage.dueAt, now + settings.core.timing.retryNanoseconds / 2)) }
+        return min(due, snapshotDue)
     }
 
     // MARK: The core's effects
 
-    mutating func step(_ event: Event) {
+    package mutating func step(_ event: Event) {
         core.step(event, into: &effects)
         carryOut()
     }
@@ -248,6 +268,12 @@ package struct Engine<Device: StorageDevice & ~Copyable, Wire: Network & ~Copyab
         case .handOver(let handOver):
             handOver.encode(into: &writer)
             kind = .handOver
+        case .recall(let recall):
+            recall.encode(into: &writer)
+            kind = .recall
+        case .memory(let member, let asked):
+            core.encodeMemory(of: member, asked: asked, into: &writer)
+            kind = .memory
         }
         transmit(kind, writer.bytes, to: destination)
     }
@@ -255,6 +281,8 @@ package struct Engine<Device: StorageDevice & ~Copyable, Wire: Network & ~Copyab
     private mutating func send(_ binding: BindingMessage, to destination: Destination) {
         switch binding {
         case .prepare(let prepare):
+            // It may have become forgetful while its promise was on the way to the disk (PROTOCOL §9 ◆).
+            guard !core.isForgetful else { return }
             var writer = WireWriter(message)
             prepare.encode(into: &writer)
             counters.elections += 1
@@ -291,9 +319,23 @@ package struct Engine<Device: StorageDevice & ~Copyable, Wire: Network & ~Copyab
         switch arrival {
         case .control(.repair, let from, let body):
             if let request = BatchRequest.decode(body, members: settings.core.members) { serve(request, to: from) }
+        case .control(.snapshotRequest, let from, let body), .control(.snapshotOffer, let from, let body),
+            .control(.snapshotPull, let from, let body):
+            takeSnapshotMessage(arrival, from: from, body)
         case .control(let kind, let from, let body): step(.message(kind, from: from, body: body))
-        case .batch(let batch, _, let buffer, let frame): receive(batch, buffer: buffer, frame: frame)
-        case .sent(let buffer): if pool.sent(buffer) { reclaimed(buffer) }
+        case .batch(let batch, let from, let buffer, let frame):
+            if batch.lane.index == Limits.snapshotLane {
+                receive(SnapshotPiece(batch), bytes: Int(batch.payloadBytes), frame: frame, from: from)
+                giveBack(buffer)
+            } else {
+                receive(batch, buffer: buffer, frame: frame)
+            }
+        case .sent(let token):
+            if token >= SnapshotServing.firstToken {
+                serving.sent(token)
+            } else if pool.sent(token) {
+                reclaimed(token)
+            }
         }
     }
 
@@ -303,7 +345,10 @@ package struct Engine<Device: StorageDevice & ~Copyable, Wire: Network & ~Copyab
         case .durable(let index): step(.durable(index))
         case .read(let buffer, let ok): readBack(buffer, ok: ok)
         case .snapshotDurable(let slot): snapshotBecameDurable(slot)
-        case .released, .forgetfulDurable: break
+        case .snapshotRead(let token, let ok): snapshotBlockRead(token, ok: ok)
+        case .forgetfulDurable: forgetfulBecameDurable()
+        case .snapshotRefused(let refusal): snapshotRefused(refusal)
+        case .released: break
         case .failed(let error): failure = EngineFailure(error.message)
         }
     }
@@ -336,6 +381,8 @@ package struct Engine<Device: StorageDevice & ~Copyable, Wire: Network & ~Copyab
         {
             cell.pointee.buffer = nil
         }
+        // Without a disk that was the only copy here: whoever lacks it learns that it is not to be had from this replica.
+        if !log.device.isDurable { core.released(below: item.slot + 1) }
         drop(item.buffer, .repair)
     }
     mutating func provide(_ buffer: UInt32) { network.provide(buffer: buffer, at: pool.frame(buffer)) }

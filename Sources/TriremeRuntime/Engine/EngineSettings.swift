@@ -21,6 +21,10 @@ package struct EngineSettings: Sendable {
     package var snapshotBytes: UInt64
     package var isForgetful: Bool
     package var seed: UInt64
+    /// What giving a snapshot to a replica that catches up may take of this one's link, in percent of what it sends otherwise.
+    package var catchUpPercent: Int = 10
+    /// What is taken for the link's rate while less is sent, in bytes a second: 1 Gbit/s.
+    package var catchUpLinkBytesPerSecond: UInt64 = 125_000_000
 
     /// How long the log is idle before an empty record vouches for its last ones, in nanoseconds: long enough to be rare under
     /// load, and short beside the time in which sectors rot.
@@ -83,9 +87,16 @@ package struct EngineCounters: Sendable {
     package var repairedBytes: UInt64 = 0
     package var readBacks: UInt64 = 0
     package var snapshots: UInt64 = 0
+    package var snapshotsInstalled: UInt64 = 0
+    package var snapshotPiecesSent: UInt64 = 0
+    package var snapshotPiecesReceived: UInt64 = 0
+    package var snapshotBytesSent: UInt64 = 0
     package var carriedSegments: UInt64 = 0
     package var carriedBatches: UInt64 = 0
     package var elections: UInt64 = 0
+    /// Batches whose record was found damaged, at the start or later, and those of them that are durable again.
+    package var damagedBatches: UInt64 = 0
+    package var mendedBatches: UInt64 = 0
     package init() {}
 }
 

@@ -6,6 +6,8 @@ struct Retained: ~Copyable {
     struct Item {
         var buffer: UInt32
         var batch: BatchDescriptor
+        /// It was executed in.
+        var slot: UInt64
     }
     private let base: UnsafeMutablePointer<Item>
     private let capacities: InlineArray<2, Int>
@@ -19,9 +21,11 @@ struct Retained: ~Copyable {
     deinit { base.deallocate() }
 
     /// Adds a buffer; returns the one that must go for it.
-    mutating func push(_ buffer: UInt32, _ kind: BufferClass, holding batch: BatchDescriptor) -> Item? {
+    mutating func push(
+        _ buffer: UInt32, _ kind: BufferClass, holding batch: BatchDescriptor, of slot: UInt64
+    ) -> Item? {
         let k = kind == .own ? 0 : 1
-        let item = Item(buffer: buffer, batch: batch)
+        let item = Item(buffer: buffer, batch: batch, slot: slot)
         guard capacities[k] > 0 else { return item }
         let start = k == 0 ? 0 : capacities[0]
         if counts[k] < capacities[k] {
@@ -127,6 +131,14 @@ struct EarlyBatches: ~Copyable {
         }
         latest?.pointee.isFull = false
         return latest?.pointee.buffer
+    }
+    /// Gives up a batch that `cut` covers or has passed, if one waits.
+    func takeCovered(by cut: Cut) -> UInt32? {
+        for i in 0..<count where cells[i].isFull && cells[i].batch.position <= cut[cells[i].batch.lane.index] {
+            cells[i].isFull = false
+            return cells[i].buffer
+        }
+        return nil
     }
     /// Whether this very batch waits here.
     func holds(_ lane: ReplicaID, _ generation: Generation, _ sequence: UInt64) -> Bool {

@@ -11,7 +11,10 @@ struct CountersPublisher {
         [
             "commitIndex", "executedSlot", "executedCommands", "executedBatches", "ownCommands", "ownBatches",
             "ownPayloadBytes", "ownBatchesInFlight", "stateHash", "isSequencer", "ballotRound", "ballotOwner",
-            "isForgetful", "isStranded", "snapshotSlot", "snapshots", "elections", "turns", "waits", "enterCalls",
+            "isForgetful", "isProven", "damagedBatches", "mendedBatches", "isStranded", "snapshotSlot", "snapshots",
+            "snapshotsInstalled", "snapshotPiecesSent",
+            "snapshotBytesSent", "snapshotPiecesReceived", "snapshotPauseNanoseconds", "elections", "turns", "waits",
+            "enterCalls",
             "submissions", "statusesSent", "proposalsSent", "repairsAsked", "repairsSent", "repairedBytes",
             "duplicates",
             "earlyBatches", "refusedBatches", "wrongDigests", "readBacks", "logAppendedIndex", "logDurableIndex",
@@ -81,9 +84,17 @@ struct CountersPublisher {
         put(UInt64(engine.core.currentBallot.round))
         put(UInt64(engine.core.currentBallot.owner.rawValue))
         put(engine.core.isForgetful ? 1 : 0)
+        put(engine.core.isProven ? 1 : 0)
+        put(core.damagedBatches)
+        put(core.mendedBatches)
         put(engine.core.isStranded ? 1 : 0)
         put(engine.core.snapshotSlot)
         put(core.snapshots)
+        put(core.snapshotsInstalled)
+        put(core.snapshotPiecesSent)
+        put(core.snapshotBytesSent)
+        put(core.snapshotPiecesReceived)
+        put(application.longestSnapshotPause)
         put(core.elections)
         put(core.turns)
         put(statistics.waits)

@@ -62,7 +62,7 @@ extension Reactor {
         let network = try openNetwork(ground.ring, pool: pool)
         let wakerFile = Layout.wakerFile(options.geometry)
         guard trm_ring_update_file(ground.ring, wakerFile, waker.descriptor) == 0 else {
-            throw RuntimeError("io_uring refused the eventfd; this is a mistake in Trireme")
+            throw RuntimeError("io_uring refused the eventfd that wakes the replica; start it again")
         }
         var settings = options.engine
         // What all others together may have under way must fit into this socket; members have equal ones (PROTOCOL §3.5).
@@ -73,7 +73,7 @@ extension Reactor {
             var recovered = RecoveredState(settings)
             var log = try openLog(ground.ring, memory: logPages, into: &recovered)
             settings.generation = log.generation
-            try restoreSnapshot(of: &log, into: neighbours.application)
+            try restoreSnapshot(of: &log, into: neighbours.application, &recovered)
             let engine = Engine(
                 settings: settings, recovered: recovered, log: log, network: network, pool: pool,
                 application: neighbours.application, gateway: neighbours.gateway)
@@ -178,17 +178,14 @@ extension Reactor {
     }
 
     private func restoreSnapshot(
-        of log: inout Log<RingDevice>, into application: any Application
+        of log: inout Log<RingDevice>, into application: any Application, _ recovered: inout RecoveredState
     ) throws(RuntimeError) {
-        guard let snapshot = log.snapshotDescription else { return }
-        let memory = UnsafeMutableRawBufferPointer.allocate(
-            byteCount: max(Limits.pageBytes, roundedToPages(Int(snapshot.lengthBytes))), alignment: Limits.pageBytes)
-        defer { memory.deallocate() }
-        do {
-            try log.readSnapshotNow(into: memory)
-            try application.restore(from: UnsafeRawBufferPointer(rebasing: memory[..<Int(snapshot.lengthBytes)]))
+        do throws(StorageError) {
+            guard let damage = try recovered.restoreSnapshot(of: &log, into: application) else { return }
+            options.warn(
+                "\(damage.message). First it is fetched from another replica: until then this one votes for nothing")
         } catch {
-            throw RuntimeError("the snapshot of slot \(snapshot.slot) could not be restored: \(error)")
+            throw RuntimeError(error.message)
         }
     }
 
@@ -220,11 +217,12 @@ extension Reactor {
             let due = min(
                 engine.turn(now: now, wallClock: trm_realtime_nanoseconds() / 1_000), engine.network.deadline)
             if let failure = engine.failure { throw RuntimeError(failure.description) }
+            if engine.hasNotice, let notice = engine.takeNotice() { options.warn(notice) }
             pages.publish(engine: engine, ring: ring, application: neighbours.application, now: now)
             engine.stages.note(submissions: trm_ring_pending(ring))
             engine.stages.end(.tick, work: 0)
             // With a closed window commands wait for a completion, not for the processor.
-            rest(ring, now: now, until: due, spinUntil: &spinUntil, maySeal: engine.maySeal, neighbours)
+            try rest(ring, now: now, until: due, spinUntil: &spinUntil, maySeal: engine.maySeal, neighbours)
             var count = capacity
             var completed = 0
             while count == capacity {
@@ -256,7 +254,7 @@ extension Reactor {
     private func rest(
         _ ring: OpaquePointer, now: UInt64, until due: UInt64, spinUntil: inout UInt64, maySeal: Bool,
         _ neighbours: Neighbours
-    ) {
+    ) throws(RuntimeError) {
         var wait: UInt64 = due > now ? due - now : 0
         switch options.placement.idle {
         case .block: break
@@ -265,18 +263,23 @@ extension Reactor {
             if spinUntil == 0 { spinUntil = now + spin }
             if now < spinUntil { wait = 0 }
         }
-        guard wait > 0 else {
-            _ = trm_ring_submit_and_wait(ring, 0, 0)
-            return
-        }
+        guard wait > 0 else { return try checkEntered(trm_ring_submit_and_wait(ring, 0, 0)) }
         waker.announceSleep()
+        let entered: Int32
         if (maySeal && neighbours.gateway.hasWork) || isStopping {
-            _ = trm_ring_submit_and_wait(ring, 0, 0)
+            entered = trm_ring_submit_and_wait(ring, 0, 0)
         } else {
             // A second at most, so that a missed deadline can never become a stand-still.
-            _ = trm_ring_submit_and_wait(ring, 1, Int64(min(wait, 1_000_000_000)))
+            entered = trm_ring_submit_and_wait(ring, 1, Int64(min(wait, 1_000_000_000)))
         }
         waker.awake()
+        try checkEntered(entered)
+    }
+    /// The kernel may want memory for a moment (EAGAIN) or its completions taken first (EBUSY); nothing else passes by itself.
+    private func checkEntered(_ result: Int32) throws(RuntimeError) {
+        guard result < 0, result != -EAGAIN, result != -EBUSY else { return }
+        throw RuntimeError(
+            "io_uring_enter failed (\(String(cString: strerror(-result)))); the replica ends, start it again")
     }
 
     static func text(_ message: [CChar]) -> String {

@@ -104,6 +104,7 @@ package enum ClusterFile {
         configuration.windowBatches = reader.int(forKey: "windowBatches")
         configuration.sealAfterMicroseconds = reader.int(
             forKey: "sealAfterMicroseconds", default: configuration.sealAfterMicroseconds)
+        configuration.catchUpPercent = reader.int(forKey: "catchUpPercent", default: configuration.catchUpPercent)
         return configuration
     }
 

@@ -33,6 +33,7 @@ enum ClusterSchema {
         ("batchBytes", .integer, false),
         ("windowBatches", .integer, false),
         ("sealAfterMicroseconds", .integer, false),
+        ("catchUpPercent", .integer, false),
     ]
 
     /// What is wrong with a file's settings, or `nil`.

@@ -3,7 +3,8 @@
 /// A view of a record:
 ///
 ///     +0   u64  the record's part of the state's digest
-///     +8   u32  bytes of the key
+///     +8   u24  bytes of the key
+///     +11  u8   mark: which snapshot it has gone into, or came after (``KeyValueCursor``)
 ///     +12  u32  bytes of the value
 ///     +16  the key, then the value
 struct KeyValueRecord {
@@ -20,8 +21,15 @@ struct KeyValueRecord {
         nonmutating set { base.storeBytes(of: newValue, as: UInt64.self) }
     }
     @inline(__always) var keyBytes: Int {
-        get { Int(base.load(fromByteOffset: 8, as: UInt32.self)) }
-        nonmutating set { base.storeBytes(of: UInt32(newValue), toByteOffset: 8, as: UInt32.self) }
+        Int(base.load(fromByteOffset: 8, as: UInt32.self) & 0xFF_FFFF)
+    }
+    /// Sets both at once, for a new record.
+    @inline(__always) func setKeyBytes(_ count: Int, mark: UInt8) {
+        base.storeBytes(of: UInt32(count) | UInt32(mark) << 24, toByteOffset: 8, as: UInt32.self)
+    }
+    @inline(__always) var mark: UInt8 {
+        get { base.load(fromByteOffset: 11, as: UInt8.self) }
+        nonmutating set { base.storeBytes(of: newValue, toByteOffset: 11, as: UInt8.self) }
     }
     @inline(__always) var valueBytes: Int {
         get { Int(base.load(fromByteOffset: 12, as: UInt32.self)) }

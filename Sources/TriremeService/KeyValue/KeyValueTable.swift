@@ -26,6 +26,12 @@ struct KeyValueTable: ~Copyable {
 
     private let shards: UnsafeMutablePointer<Shard>
     private(set) var count = 0
+    /// Where a walk through all records stands, while there is one.
+    private var cursor: Cursor?
+    private struct Cursor {
+        var shard = 0
+        var index = 0
+    }
 
     init() {
         shards = .allocate(capacity: Self.shardCount)
@@ -95,7 +101,11 @@ struct KeyValueTable: ~Copyable {
     /// Adds a record whose key is not there.
     mutating func insert(_ record: KeyValueRecord, _ hash: UInt64) {
         let shard = shard(hash)
-        if (shard.pointee.count &+ 1) &* 4 > (shard.pointee.mask &+ 1) &* 3 { Self.grow(shard) }
+        if (shard.pointee.count &+ 1) &* 4 > (shard.pointee.mask &+ 1) &* 3 {
+            Self.grow(shard)
+            // Records have changed places: the walk begins this shard again.
+            if let cursor, shards + cursor.shard == shard { self.cursor?.index = 0 }
+        }
         Self.place(shard, Slot(hash: hash, record: record.bits))
         shard.pointee.count &+= 1
         count &+= 1
@@ -120,6 +130,7 @@ struct KeyValueTable: ~Copyable {
             // It may move to the hole unless its home lies after the hole on the way here.
             if (index &- home) & mask >= (index &- hole) & mask {
                 slots[hole] = slots[index]
+                if cursor != nil { moved(shard, from: index, to: hole) }
                 hole = index
             }
         }
@@ -133,6 +144,12 @@ struct KeyValueTable: ~Copyable {
         var index = Int(truncatingIfNeeded: slot.hash) & shard.pointee.mask
         while shard.pointee.slots[index].hash != 0 { index = (index &+ 1) & shard.pointee.mask }
         shard.pointee.slots[index] = slot
+    }
+
+    /// A record has moved: where that is past the walk, the walk goes back to it.
+    private mutating func moved(_ shard: UnsafeMutablePointer<Shard>, from index: Int, to hole: Int) {
+        guard let cursor, shards + cursor.shard == shard, hole < cursor.index, index >= cursor.index else { return }
+        self.cursor?.index = hole
     }
 
     @inline(never)
@@ -151,6 +168,34 @@ struct KeyValueTable: ~Copyable {
             shards[shard] = Self.emptyShard(Self.slotsMinimum)
         }
         count = 0
+    }
+
+    // MARK: Walking through
+
+    /// Begins a walk through all records. Records come and go meanwhile: those that stay all the time are met at least once.
+    mutating func beginWalk() { cursor = Cursor() }
+    mutating func endWalk() { cursor = nil }
+    /// The next record of the walk, or nil at its end.
+    mutating func nextOfWalk() -> KeyValueRecord? {
+        guard var at = cursor else { return nil }
+        while at.shard < Self.shardCount {
+            let shard = shards[at.shard]
+            while at.index <= shard.mask {
+                let slot = shard.slots[at.index]
+                at.index &+= 1
+                guard slot.hash != 0 else { continue }
+                // The records that come next are fetched meanwhile.
+                let ahead = at.index &+ 8
+                if ahead <= shard.mask, let record = UnsafeRawPointer(bitPattern: UInt(shard.slots[ahead].record)) {
+                    trm_prefetch_write(record)
+                }
+                cursor = at
+                return KeyValueRecord(bits: slot.record)
+            }
+            at = Cursor(shard: at.shard + 1, index: 0)
+        }
+        cursor = at
+        return nil
     }
 
     /// Calls `body` for every record, in no particular order.

@@ -24,6 +24,10 @@ package final class BatchNames {
         sequences = [UInt64](repeating: 0, count: Limits.members)
     }
 
+    /// Whether no start of `replica` has had this generation or a later one.
+    package func isNew(_ generation: Generation, of replica: ReplicaID) -> Bool {
+        generations[replica.index] < generation
+    }
     /// `replica` has started and may send from now on.
     package func started(_ replica: ReplicaID, generation: Generation) {
         referee.demand(

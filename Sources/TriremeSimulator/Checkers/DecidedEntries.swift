@@ -15,25 +15,26 @@ package final class DecidedEntries {
     /// `C(slot)`, or that of the highest slot known to be decided if that is lower.
     package func cut(_ slot: UInt64) -> Cut { cuts[Int(min(slot, highest))] }
 
-    /// `replica` holds `entry` decided in `slot`. Slots come in order from each replica.
-    package func decided(_ entry: Entry, slot: UInt64, by replica: ReplicaID) {
+    /// `replica` holds `entry` decided in `slot`. Slots come in order from each replica. True for the first to do so.
+    @discardableResult package func decided(_ entry: Entry, slot: UInt64, by replica: ReplicaID) -> Bool {
         if slot == highest + 1 {
             entries.append(entry)
             cuts.append(cuts[cuts.count - 1])
             if entry.kind == .cut { cuts[cuts.count - 1].join(entry.cut) }
             firstBy.append(replica)
-            return
+            return true
         }
         guard slot <= highest else {
             referee.report(
                 "replica \(replica) holds slot \(slot) decided, but nobody holds slot \(highest + 1) decided")
-            return
+            return false
         }
         let known = entries[Int(slot - 1)]
         referee.demand(
             known == entry,
             "slot \(slot) is decided twice: \(Self.describe(known)) at replica \(firstBy[Int(slot - 1)]), "
                 + "\(Self.describe(entry)) at replica \(replica)")
+        return false
     }
     package static func describe(_ entry: Entry) -> String {
         switch entry.kind {

@@ -16,6 +16,8 @@ package final class Ledger {
     let commands: CommandBook
     /// Most microseconds by which the time of the state machine rises from one slot to the next (PROTOCOL §5).
     private let timestampStep: UInt64
+    /// Told when clients are answered, where the disks are watched.
+    var images: DurableImages?
     package private(set) var items: [Item] = []
     private var firstBy: [ReplicaID] = []
     /// The highest slot that some replica had executed whole when it had executed all items: none may be added to it.
@@ -65,7 +67,7 @@ package final class Ledger {
         )
         items.append(item)
         firstBy.append(replica)
-        commands.executed(payload, batch: batch, by: replica, referee: referee)
+        commands.executed(payload, batch: batch, slot: slot, by: replica, referee: referee)
     }
 
     /// `replica` has finished a turn with `slot` executed and `count` batches behind it.

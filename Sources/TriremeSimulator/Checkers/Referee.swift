@@ -5,8 +5,10 @@ package struct Violation: Error, Sendable, Equatable, CustomStringConvertible {
     package var seed: UInt64
     package var timeNanoseconds: UInt64
     package var sentence: String
+    /// Options beside the seed that the run is asked for with.
+    package var options: String?
 
-    package var replayCommand: String { "trireme simulate --seed \(seed) --trace" }
+    package var replayCommand: String { "trireme simulate --seed \(seed) --trace" + (options.map { " " + $0 } ?? "") }
     package var description: String {
         "seed \(seed), at \(timeNanoseconds / 1_000) µs: \(sentence)\n    replay: \(replayCommand)"
     }
@@ -16,12 +18,14 @@ package final class Referee {
     package let seed: UInt64
     private let queue: EventQueue
     package private(set) var violation: Violation?
+    var replay: String?
     package init(seed: UInt64, queue: EventQueue) {
         self.seed = seed
         self.queue = queue
     }
     package func report(_ sentence: String) {
-        if violation == nil { violation = Violation(seed: seed, timeNanoseconds: queue.now, sentence: sentence) }
+        guard violation == nil else { return }
+        violation = Violation(seed: seed, timeNanoseconds: queue.now, sentence: sentence, options: replay)
     }
     package func demand(_ holds: Bool, _ sentence: @autoclosure () -> String) {
         if !holds { report(sentence()) }

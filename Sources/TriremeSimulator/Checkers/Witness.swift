@@ -23,11 +23,22 @@ package final class Witness {
         var newVotes: [(slot: UInt64, cut: Cut)] = []
         /// Its last whole answer: the ballot, the first slot that it speaks of, and the votes in it.
         var closed: (ballot: Ballot, first: UInt64, votes: [UInt64: Ballot]) = (.none, 1, [:])
+        /// It has forgotten what it said, and must not act as an acceptor any more (PROTOCOL §9 ◆).
+        var observes = false
     }
     private let referee: Referee
     private let members: Int
-    private var told: [Told]
-    private var proposals: [Proposal: Entry] = [:]
+    @exclusivity(unchecked) private var told: [Told]
+    /// Their disks may lose batches that they reported.
+    package var frail = MemberSet()
+    private struct Proposed {
+        var entry: Entry
+        /// Who reported a durable vote for it.
+        var voters = MemberSet()
+    }
+    @exclusivity(unchecked) private var proposals: [Proposal: Proposed] = [:]
+    /// Per slot, the ballots in which something was proposed for it.
+    @exclusivity(unchecked) private var ballots: [UInt64: [Ballot]] = [:]
 
     package init(referee: Referee, members: Int) {
         self.referee = referee
@@ -36,6 +47,7 @@ package final class Witness {
     }
 
     package func sent(_ kind: DatagramKind, _ body: UnsafeRawBufferPointer, from: ReplicaID) {
+        if told[from.index].observes { checkObserver(kind, body, from) }
         switch kind {
         case .status: if let status = Status.decode(body, members: members) { heard(status, from: from) }
         case .propose: if let proposal = Propose.decode(body, members: members) { heard(proposal, from: from) }
@@ -51,6 +63,45 @@ package final class Witness {
         }
     }
 
+    /// What `replica` said is not in what its disk holds: from now on it may only observe.
+    package func observes(_ replica: ReplicaID) {
+        let number = told[replica.index].number
+        told[replica.index] = Told()
+        told[replica.index].number = number
+        told[replica.index].observes = true
+    }
+    private func checkObserver(_ kind: DatagramKind, _ body: UnsafeRawBufferPointer, _ from: ReplicaID) {
+        let status = kind == .status ? Status.decode(body, members: members) : nil
+        let echoes = status.map { status in (0..<members).contains { status.echoes[$0] != .none } } ?? false
+        referee.demand(
+            kind != .promise && kind != .prepare && status?.votes.isEmpty != false && !echoes,
+            "replica \(from) has forgotten what it said, and \(status == nil ? "takes part in a ballot" : "votes or echoes")"
+        )
+    }
+    /// Whether `replica` told something durable that is not in what it starts with now.
+    package func hasTold(
+        _ replica: ReplicaID, more promise: Ballot, _ answer: [[UInt8]], _ reached: (Int) -> Position
+    ) -> Bool {
+        let before = told[replica.index]
+        if promise < before.promise { return true }
+        for lane in 0..<members where reached(lane) < before.durable[lane] {
+            return true
+        }
+        var votes: [UInt64: Ballot] = [:]
+        var known: UInt64 = 1
+        for part in answer {
+            part.withUnsafeBytes { bytes in
+                var reader = WireReader(bytes)
+                guard let header = PromiseHeader.decode(&reader, members: members) else { return }
+                known = header.commitIndex + 1
+                for _ in 0..<header.votes {
+                    guard let vote = ReportedVote.decode(&reader, members: members) else { return }
+                    votes[vote.slot] = vote.ballot
+                }
+            }
+        }
+        return before.votes.contains { slot, ballot in slot >= known && (votes[slot] ?? .none) < ballot }
+    }
     private func promises(_ ballot: Ballot, _ replica: ReplicaID) {
         let before = told[replica.index].promise
         referee.demand(
@@ -111,7 +162,7 @@ package final class Witness {
         }
         for lane in 0..<members {
             referee.demand(
-                before.durable[lane] <= status.durable[lane],
+                before.durable[lane] <= status.durable[lane] || frail.contains(from),
                 "replica \(from) reports lane \(lane) durable to \(status.durable[lane]) after \(before.durable[lane])")
         }
         told[from.index].durable = status.durable
@@ -137,9 +188,9 @@ package final class Witness {
         for slot in first...status.votes.last {
             checkClosed(slot, status.votes.ballot, from: from)
             told[from.index].votes[slot] = max(told[from.index].votes[slot] ?? .none, status.votes.ballot)
-            guard let entry = proposals[Proposal(slot: slot, ballot: status.votes.ballot, half: .classic)],
-                entry.kind == .cut
-            else { continue }
+            let name = Proposal(slot: slot, ballot: status.votes.ballot, half: .classic)
+            proposals[name]?.voters.insert(from)
+            guard let entry = proposals[name]?.entry, entry.kind == .cut else { continue }
             told[from.index].newVotes.append((slot, entry.cut))
         }
     }
@@ -169,14 +220,38 @@ package final class Witness {
         let name = Proposal(slot: proposal.slot, ballot: proposal.ballot, half: proposal.half)
         if let known = proposals[name] {
             referee.demand(
-                known == proposal.entry,
+                known.entry == proposal.entry,
                 "replica \(from) proposes \(DecidedEntries.describe(proposal.entry)) for slot \(proposal.slot) in ballot "
-                    + "\(proposal.ballot), where \(DecidedEntries.describe(known)) was proposed before")
+                    + "\(proposal.ballot), where \(DecidedEntries.describe(known.entry)) was proposed before")
             return
         }
         referee.demand(
             proposal.ballot.owner == from || proposal.half == .fast,
             "replica \(from) proposes in ballot \(proposal.ballot), whose owner never proposed slot \(proposal.slot)")
-        proposals[name] = proposal.entry
+        proposals[name] = Proposed(entry: proposal.entry)
+        ballots[proposal.slot, default: []].append(proposal.ballot)
+    }
+
+    /// A slot is held decided for the first time: a `Q2` has reported durable votes for its entry in one ballot and half
+    /// (PROTOCOL §4 ◆). The replica that decides counts its own vote when it is durable, reported or not.
+    ///
+    /// - Parameter hasVote: whether the replica's disk holds its own vote for the slot in a ballot.
+    package func checkDecided(
+        _ slot: UInt64, _ entry: Entry, by replica: ReplicaID, quorums: Quorums, hasVote: (Ballot) -> Bool
+    ) {
+        var best = MemberSet()
+        for ballot in ballots[slot] ?? [] {
+            guard let proposed = proposals[Proposal(slot: slot, ballot: ballot, half: .classic)],
+                proposed.entry == entry
+            else { continue }
+            var voters = proposed.voters
+            if quorums.isClassic(voters) { return }
+            if hasVote(ballot) { voters.insert(replica) }
+            if quorums.isClassic(voters) { return }
+            if voters.count >= best.count { best = voters }
+        }
+        referee.report(
+            "replica \(replica) holds \(DecidedEntries.describe(entry)) decided in slot \(slot), for which in no ballot more than "
+                + "\(best) reported a durable vote; a Q2 has \(quorums.classic)")
     }
 }

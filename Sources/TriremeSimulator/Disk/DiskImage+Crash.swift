@@ -8,6 +8,8 @@ extension DiskImage {
         case process
         /// The machine loses power. Whatever was not durable is there or not, sector by sector.
         case power
+        /// The machine loses power, and of the writes in flight exactly this is kept.
+        case exactly(CrashPattern)
     }
     /// Which sectors of the writes in flight a crash keeps.
     private enum Pattern: CaseIterable { case nothing, everything, prefix, wholeWrites, sectors }
@@ -16,7 +18,9 @@ extension DiskImage {
         switch kind {
         case .process: crashProcess()
         case .power: crashPower()
+        case .exactly(let kept): crashKeeping(kept)
         }
+        noteChanges(kind)
         endLife()
     }
 
@@ -24,6 +28,19 @@ extension DiskImage {
     func flush() {
         for sector in unsettled where sector.otherWinsAtFlush { put(sector.other, sector.file, sector.offset) }
         unsettled.removeAll(keepingCapacity: true)
+        for (file, range) in unsettledRanges { changed?(file, range) }
+        unsettledRanges.removeAll(keepingCapacity: true)
+    }
+
+    /// Tells of the bytes that a crash may have changed, and remembers those that a flush may change again.
+    private func noteChanges(_ kind: Crash) {
+        for (file, range) in unsettledRanges { changed?(file, range) }
+        if case .process = kind {} else { unsettledRanges.removeAll(keepingCapacity: true) }
+        for write in operations where write.isActive && write.isWrite {
+            let range = write.offset..<write.offset + write.length
+            changed?(write.file, range)
+            if case .process = kind { unsettledRanges.append((write.file, range)) }
+        }
     }
 
     private func crashPower() {
@@ -82,8 +99,17 @@ extension DiskImage {
             count(kept, of: sectors)
         }
     }
-    private func count(_ kept: Int, of sectors: Int) {
+    func count(_ kept: Int, of sectors: Int) {
         if kept == 0 { counts.lostWrites += 1 } else if kept < sectors { counts.tornWrites += 1 }
+    }
+    /// A byte rots in each snapshot file that has any, at a place where that is noticed only when it is read. False if there is none.
+    func rotSnapshots() -> Bool {
+        var rotten = false
+        for file in 1...2 where files[file].bytes.count > Limits.pageBytes {
+            files[file].bytes[Limits.pageBytes + 70] ^= 0x5A
+            rotten = true
+        }
+        return rotten
     }
     func put(_ bytes: [UInt8], _ file: Int, _ offset: Int) {
         files[file].grow(to: offset + bytes.count)

@@ -39,6 +39,11 @@ package final class DiskImage {
         package var bytesWritten = 0
         package var tornWrites = 0
         package var lostWrites = 0
+        package var strayWrites = 0
+        package var failedWrites = 0
+        package var failedReads = 0
+        package var fullWrites = 0
+        package var shortWrites = 0
         package init() {}
     }
     package static let sectorBytes = 512
@@ -48,6 +53,20 @@ package final class DiskImage {
     package var counts = Counts()
     /// Typical time of one write; reads take half.
     package var latencyNanoseconds: UInt64 = 50_000
+    /// What goes wrong with it at present (DiskImage+Faults.swift).
+    package var trouble = DiskTrouble()
+    /// Writes of this life that failed, and whether the life was told of one.
+    package internal(set) var hasFailed = false
+    var failedTokens: [UInt64] = []
+    package private(set) var wasToldOfFailure = false
+    /// Told what became of the bytes of a file, for whoever keeps count of what is on the disks.
+    package var changed: ((_ file: Int, _ range: Range<Int>) -> Void)?
+    /// Ranges that writes of a dead process left unsettled.
+    var unsettledRanges: [(file: Int, range: Range<Int>)] = []
+    /// Frames whose last write is over, while memory is to flip.
+    var writtenFrames: Set<UnsafeRawPointer>?
+    /// Bytes of memory that were flipped during this life.
+    package var flips = 0
     /// Nothing completes before this moment.
     package var stalledUntil: UInt64 = 0
     /// The machine stops during the n-th waiting write from now on.
@@ -55,6 +74,12 @@ package final class DiskImage {
     package private(set) var isStopped = false
     let referee: Referee
     package var trace: Trace?
+    /// A bad disk: what it wrote may be taken back, and the next write may go astray (DiskImage+Damage.swift).
+    var isFrail = false
+    var undo: [Undo] = []
+    var misdirects = false
+    /// No disk at all: `durability: memory`.
+    var isVolatile = false
     var files: [FileContent]
     @exclusivity(unchecked) var operations: [Operation] = []
     @exclusivity(unchecked) private var freeOperations: [UInt32] = []
@@ -107,7 +132,7 @@ package final class DiskImage {
             place = UInt32(operations.count)
             operations.append(operation)
         }
-        var time = latencyNanoseconds / (operation.isWrite ? 1 : 2)
+        var time = latencyNanoseconds * trouble.latencyFactor / (operation.isWrite ? 1 : 2)
         time = random.tailed(time) + UInt64(operation.length) / 2
         queue.schedule(
             WorldEvent(
@@ -128,6 +153,8 @@ package final class DiskImage {
         }
         operation.copy = copy
         operation.pieces = Array(pieces)
+        demand(
+            !wasToldOfFailure, "a write after one that failed: it must end and read back (RELIABILITY, storage rule 4)")
         demand(file < files.count, "a write to a file that there is not")
         if file == 0 || file > 2 {
             demand(offset + operation.length <= files[file].bytes.count, "a write past the end of file \(file)")
@@ -159,15 +186,25 @@ package final class DiskImage {
             var at = 0
             for piece in operation.pieces where piece.count > 0 {
                 demand(
-                    memcmp(piece.baseAddress!, operation.copy! + at, piece.count) == 0,
+                    flips > 0 || memcmp(piece.baseAddress!, operation.copy! + at, piece.count) == 0,
                     "memory was touched while it was being written to \(operation.offset) of file \(operation.file)")
                 at += piece.count
             }
-            store(operation, 0..<operation.length)
+            result = outcome(of: operation)
+            if result != operation.length {
+                fail(operation, result)
+            } else if misdirects {
+                storeElsewhere(operation)
+            } else {
+                store(operation, 0..<operation.length)
+            }
+            changed?(operation.file, operation.offset..<operation.offset + operation.length)
+            if writtenFrames != nil { noteWritten(operation) }
             operation.copy!.deallocate()
         } else {
             counts.reads += 1
             result = load(operation.file, operation.offset, operation.into)
+            if failsNow(isWrite: false) { result = Int(-EIO) }
         }
         operations[Int(place)] = Operation()
         freeOperations.append(place)
@@ -178,8 +215,13 @@ package final class DiskImage {
         )
         return true
     }
+    /// Without a disk everything is done at once, and nothing can be read back.
+    func completeAtOnce(_ token: UInt64, _ result: Int) {
+        completions.append(StorageCompletion(token: token, result: result))
+    }
     func nextCompletion() -> StorageCompletion? {
         guard taken < completions.count else { return nil }
+        if hasFailed, failedTokens.contains(completions[taken].token) { wasToldOfFailure = true }
         defer {
             taken += 1
             if taken == completions.count {
@@ -195,6 +237,7 @@ package final class DiskImage {
     func store(_ operation: Operation, _ range: Range<Int>) {
         settle(operation.file, operation.offset + range.lowerBound..<operation.offset + range.upperBound)
         files[operation.file].grow(to: operation.offset + range.upperBound)
+        remember(operation.file, operation.offset + range.lowerBound..<operation.offset + range.upperBound)
         files[operation.file].bytes.withUnsafeMutableBytes {
             ($0.baseAddress! + operation.offset + range.lowerBound).copyMemory(
                 from: operation.copy! + range.lowerBound, byteCount: range.count)
@@ -231,6 +274,11 @@ package final class DiskImage {
     package func start(incarnation: Int) {
         self.incarnation = incarnation
         isStopped = false
+        hasFailed = false
+        wasToldOfFailure = false
+        failedTokens.removeAll(keepingCapacity: true)
+        flips = 0
+        writtenFrames?.removeAll(keepingCapacity: true)
     }
     /// Counts a waiting write; true where the machine stops in the middle of it.
     func stopsNow() -> Bool {

@@ -1,20 +1,23 @@
 // A disk as one engine's log sees it: one life of a `DiskImage`.
+import Glibc
 import TriremeCore
 import TriremeStorage
 
 package struct SimulatedDisk: StorageDevice, ~Copyable {
     let image: DiskImage
     package init(_ image: DiskImage) { self.image = image }
-    package var isDurable: Bool { true }
+    package var isDurable: Bool { !image.isVolatile }
 
     package mutating func write(
         _ file: StorageFile, at offset: UInt64, _ pieces: UnsafeBufferPointer<UnsafeRawBufferPointer>, token: UInt64
     ) {
+        guard isDurable else { return image.completeAtOnce(token, pieces.reduce(0) { $0 + $1.count }) }
         image.beginWrite(DiskImage.index(file), Int(offset), pieces, token: token)
     }
     package mutating func read(
         _ file: StorageFile, at offset: UInt64, into: UnsafeMutableRawBufferPointer, token: UInt64
     ) {
+        guard isDurable else { return image.completeAtOnce(token, -Int(ENODATA)) }
         image.begin(
             DiskImage.Operation(
                 isActive: true, file: DiskImage.index(file), offset: Int(offset), length: into.count, token: token,
@@ -26,6 +29,7 @@ package struct SimulatedDisk: StorageDevice, ~Copyable {
         _ file: StorageFile, at offset: UInt64, into: UnsafeMutableRawBufferPointer
     ) throws(StorageError) -> Int {
         try alive()
+        if image.failsNow(isWrite: false) { throw StorageError(.io, "reading failed (EIO); it is not retried") }
         return image.load(DiskImage.index(file), Int(offset), into)
     }
     package mutating func writeNow(
@@ -40,10 +44,17 @@ package struct SimulatedDisk: StorageDevice, ~Copyable {
                 image.put(Array(bytes[at..<end]), DiskImage.index(file), Int(offset) + at)
             }
             image.counts.tornWrites += 1
+            image.changed?(DiskImage.index(file), Int(offset)..<Int(offset) + bytes.count)
             try alive()
         }
+        if image.failsNow(isWrite: true) {
+            image.counts.failedWrites += 1
+            throw StorageError(.io, "writing failed (EIO); it is not retried")
+        }
         image.settle(DiskImage.index(file), Int(offset)..<Int(offset) + bytes.count)
+        image.remember(DiskImage.index(file), Int(offset)..<Int(offset) + bytes.count)
         image.put(Array(bytes), DiskImage.index(file), Int(offset))
+        image.changed?(DiskImage.index(file), Int(offset)..<Int(offset) + bytes.count)
     }
     package mutating func flushNow() throws(StorageError) {
         try alive()

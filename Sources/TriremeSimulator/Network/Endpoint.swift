@@ -22,6 +22,8 @@ package final class Endpoint {
     @exclusivity(unchecked) package private(set) var count = 0
     @exclusivity(unchecked) private var given: UInt32? = nil
     @exclusivity(unchecked) private var empty: [(buffer: UInt32, address: UnsafeMutableRawPointer)] = []
+    /// Frames that were handed up and not given back, with the bytes of their payloads: kept where memory is to flip.
+    private(set) var handed: [(frame: UnsafeMutableRawPointer, payloadBytes: Int)]?
 
     package init(wire: Wire, replica: ReplicaID, incarnation: Int) {
         self.wire = wire
@@ -51,7 +53,15 @@ package final class Endpoint {
     func provide(_ buffer: UInt32, at address: UnsafeMutableRawPointer) {
         wire.demand(Int(bitPattern: address) % Limits.pageBytes == 0, "replica \(replica) provides an unaligned buffer")
         empty.append((buffer, address))
+        handed?.removeAll { $0.frame == address }
     }
+    /// From now on it is known which frames hold batches.
+    func watchFrames(writtenBy image: DiskImage) {
+        handed = []
+        image.writtenFrames = []
+        self.image = image
+    }
+    private var image: DiskImage?
     var wantsBuffers: Bool { empty.count < 4 }
     /// Puts an arriving datagram into the inbox. False where it is lost for want of room.
     func accept(_ index: UInt32) -> Bool {
@@ -87,6 +97,10 @@ package final class Endpoint {
         given = item.index
         let from = wire.pool[item.index].from
         if item.kind == .batch {
+            if handed != nil {
+                handed!.append((item.frame!, wire.pool[item.index].length))
+                image?.writtenFrames?.remove(item.frame!)
+            }
             return .batch(wire.pool[item.index].batch, from: from, buffer: item.buffer, frame: item.frame!)
         }
         return .control(

@@ -12,6 +12,8 @@ package struct LinkConditions: Sendable {
     /// Now and then a datagram takes this much longer.
     package var spikePerMillion: UInt32 = 0
     package var spikeNanoseconds: UInt64 = 20_000_000
+    /// Bits of a datagram change on the way.
+    package var flipPerMillion: UInt32 = 0
     package init() {}
 }
 
@@ -29,6 +31,13 @@ package final class Wire {
         package var duplicated = 0
         package var overflowed = 0
         package var repairs = 0
+        package var snapshotPieces = 0
+        /// Datagrams whose bits changed, and those that were refused for it, by reason.
+        package var flipped = 0
+        package var refused = [Int](repeating: 0, count: Refusal.allCases.count)
+        /// Old datagrams that came once more, and those of them whose sender had started anew meanwhile.
+        package var replayed = 0
+        package var replayedFormer = 0
         package init() {}
     }
     let queue: EventQueue
@@ -44,6 +53,11 @@ package final class Wire {
     package private(set) var kinds = [Int](repeating: 0, count: 32)
     let referee: Referee
     package var trace: Trace?
+    /// Where memory flips, what repair sends may be other than it was; a receiver's checksum tells (Wire+Flips.swift).
+    var checksPayloads = false
+    /// Old datagrams that may come again, if any are kept (Wire+Replay.swift).
+    var archive: Archive?
+    let mangler: Mangler
     @exclusivity(unchecked) private var blocked: [Bool]
     @exclusivity(unchecked) private var departures: [Departure] = []
     @exclusivity(unchecked) private var freeDepartures: [UInt32] = []
@@ -56,6 +70,7 @@ package final class Wire {
         names = BatchNames(referee: referee)
         witness = Witness(referee: referee, members: members)
         pool = DatagramPool(batchBytes: batchBytes)
+        mangler = Mangler(members: members, batchBytes: batchBytes)
         blocked = [Bool](repeating: false, count: members * members)
     }
     package func setLink(from: Int, to: Int, open: Bool) { blocked[from * members + to] = !open }
@@ -89,15 +104,27 @@ package final class Wire {
             queue.now, from.replica.index,
             "send \(kind)\(name(kind, body)) \(body.count) bytes to \(to.map(\.description) ?? "all")")
         dispatch(index, from: from.replica.index, to: to)
+        if archive != nil { keep(index, incarnation: from.incarnation) }
         pool.release(index)
     }
     func send(_ batch: BatchDescriptor, _ payload: UnsafeRawPointer, from: Endpoint, to: ReplicaID?, token: UInt32) {
         let bytes = UnsafeRawBufferPointer(start: payload, count: Int(batch.payloadBytes))
-        names.sent(batch, bytes, from: from.replica, again: to != nil)
-        if to != nil { counts.repairs += 1 }
+        let isWhole = !checksPayloads || mangler.holds(batch, payload)
+        if batch.lane.index == Limits.snapshotLane {
+            demand(to != nil, "replica \(from.replica) sends a piece of a snapshot to all")
+            counts.snapshotPieces += 1
+        } else {
+            if isWhole { names.sent(batch, bytes, from: from.replica, again: to != nil) }
+            if to != nil { counts.repairs += 1 }
+        }
         let index = pool.take(.batch, from: from.replica, batch: batch, copying: bytes)
         trace?.note(queue.now, from.replica.index, "send batch \(batch.name) to \(to.map(\.description) ?? "all")")
-        dispatch(index, from: from.replica.index, to: to)
+        if isWhole {
+            dispatch(index, from: from.replica.index, to: to)
+            if archive != nil { keep(index, incarnation: from.incarnation) }
+        } else {
+            counts.refused[Refusal.payloadChecksum.rawValue] += 1
+        }
         // The sender keeps its bytes as they are until they have left: compared then.
         let departure = Departure(datagram: index, payload: payload, token: token, incarnation: from.incarnation)
         let place: UInt32
@@ -131,6 +158,10 @@ package final class Wire {
         while copies < 3, random.chance(conditions.duplicatePerMillion) { copies += 1 }
         counts.duplicated += copies - 1
         for _ in 0..<copies {
+            if conditions.flipPerMillion > 0, random.chance(conditions.flipPerMillion) {
+                mangle(index, to: to)
+                continue
+            }
             var delay = random.tailed(conditions.delayNanoseconds)
             if random.chance(conditions.spikePerMillion) { delay += random.below(conditions.spikeNanoseconds) }
             pool.hold(index)
@@ -161,7 +192,7 @@ package final class Wire {
         guard let endpoint, endpoint.incarnation == departure.incarnation else { return false }
         let length = pool[departure.datagram].length
         demand(
-            memcmp(departure.payload, pool[departure.datagram].bytes, length) == 0,
+            checksPayloads || memcmp(departure.payload, pool[departure.datagram].bytes, length) == 0,
             "replica \(endpoint.replica) touched batch \(pool[departure.datagram].batch.name) while it was being sent")
         endpoint.left(token: departure.token)
         return true

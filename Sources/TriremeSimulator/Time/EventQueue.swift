@@ -11,6 +11,8 @@ package struct WorldEvent {
         case sent
         /// Operation `index` of `replica`'s disk is done.
         case disk
+        /// Only time passes.
+        case nothing
         /// The adversary moves.
         case fault
         /// `replica` starts again.

@@ -8,7 +8,23 @@ package final class CommandBook {
         var length: UInt16
         var isExecuted = false
         var isAcknowledged = false
+        /// When its client submitted it.
+        var submittedAt: UInt64 = 0
     }
+    /// What a client was told: when, the output, and the place in the order that the reply names.
+    struct Reply {
+        var command: Int
+        var time: UInt64
+        var output: UInt64
+        var slot: UInt64
+        var number: Int
+    }
+    /// Virtual time, if anybody keeps it.
+    package var clock: EventQueue?
+    /// All executed commands, by their numbers, in the common order; the slot of each.
+    private(set) var order: [(command: Int32, slot: UInt64)] = []
+    /// All replies, in the order in which they were given.
+    private(set) var replies: [Reply] = []
     private(set) var commands: [Command] = []
     package private(set) var executedCount = 0
     package private(set) var acknowledgedCount = 0
@@ -20,7 +36,9 @@ package final class CommandBook {
 
     func issue(origin: ReplicaID, incarnation: Int, length: Int) -> Int {
         commands.append(
-            Command(origin: origin, incarnation: UInt16(truncatingIfNeeded: incarnation), length: UInt16(length)))
+            Command(
+                origin: origin, incarnation: UInt16(truncatingIfNeeded: incarnation), length: UInt16(length),
+                submittedAt: clock?.now ?? 0))
         return commands.count - 1
     }
     /// Writes command `id`: its number, then filler that only it has.
@@ -71,7 +89,9 @@ package final class CommandBook {
     }
 
     /// The batch is new in the common order: each of its commands is executed, for the first time.
-    func executed(_ payload: UnsafeRawBufferPointer, batch: BatchDescriptor, by replica: ReplicaID, referee: Referee) {
+    func executed(
+        _ payload: UnsafeRawBufferPointer, batch: BatchDescriptor, slot: UInt64, by replica: ReplicaID, referee: Referee
+    ) {
         let whole = Self.forEach(payload, count: Int(batch.count), stride: Int(batch.stride)) { bytes in
             guard let id = read(bytes) else {
                 referee.report("replica \(replica) executes in batch \(batch.name) a command that nobody submitted")
@@ -84,21 +104,26 @@ package final class CommandBook {
                 commands[id].origin == batch.lane,
                 "command \(id) of replica \(commands[id].origin) is in lane \(batch.lane)")
             commands[id].isExecuted = true
+            order.append((Int32(id), slot))
             executedCount += 1
         }
         referee.demand(whole, "replica \(replica) executes batch \(batch.name), whose bytes are not its commands")
     }
 
-    /// `replica` answers the clients of a batch that it has just executed; `isOwn` as the engine says.
+    /// `replica` answers the clients of a batch that it has just executed; `isOwn` as the engine says. The replies are the
+    /// outputs of its commands, the first of which is number `first` of all that the replica executed.
     func acknowledge(
-        _ payload: UnsafeRawBufferPointer, batch: BatchDescriptor, isOwn: Bool, by replica: ReplicaID, incarnation: Int,
-        referee: Referee
+        _ payload: UnsafeRawBufferPointer, batch: BatchDescriptor, isOwn: Bool, outputs: [UInt64] = [],
+        slot: UInt64 = 0,
+        first: Int = 0, by replica: ReplicaID, incarnation: Int, referee: Referee
     ) {
         guard batch.lane == replica else {
             referee.demand(!isOwn, "replica \(replica) takes batch \(batch.name) for its own")
             return
         }
+        var index = -1
         _ = Self.forEach(payload, count: Int(batch.count), stride: Int(batch.stride)) { bytes in
+            index += 1
             guard bytes.count >= 8 else { return }
             let id = Int(truncatingIfNeeded: bytes.loadUnaligned(as: UInt64.self))
             guard commands.indices.contains(id) else { return }
@@ -112,8 +137,14 @@ package final class CommandBook {
             referee.demand(!commands[id].isAcknowledged, "replica \(replica) answers command \(id) twice")
             commands[id].isAcknowledged = true
             acknowledgedCount += 1
+            guard index < outputs.count else { return }
+            replies.append(
+                Reply(command: id, time: clock?.now ?? 0, output: outputs[index], slot: slot, number: first + index))
         }
     }
+    /// For tests of the checkers: one client was told something else; the first command was submitted after all was answered.
+    package func forge() { replies[replies.count / 2].output &+= 1 }
+    package func pretendLate() { commands[0].submittedAt = (replies.last?.time ?? 0) + 1 }
     /// The first acknowledged command that the order lacks.
     package var firstLost: Int? { commands.firstIndex { $0.isAcknowledged && !$0.isExecuted } }
 }

@@ -25,10 +25,17 @@ final class Node {
     var role = ParticipantRole.follower
     var promise = Ballot.none
     var wasStranded = false
-    /// Clock: speed in 1,024ths, start, and the error of the wall clock.
-    let clockRate: UInt64
-    let clockStart: UInt64
-    let wallOffset: Int64
+    /// Down for good, for want of a disk.
+    var isRetired = false
+    /// Its snapshots became unreadable once.
+    var hasLostSnapshot = false
+    /// Clock: speed in 1,024ths, what it showed when it last changed its speed, and the error of the wall clock.
+    private(set) var clockRate: UInt64
+    private var clockStart: UInt64
+    private var clockSince: UInt64 = 0
+    var wallOffset: Int64
+    /// Stays down until everything is healed.
+    var isHeldDown = false
 
     init(_ replica: ReplicaID, image: DiskImage, clockRate: UInt64, clockStart: UInt64, wallOffset: Int64) {
         self.replica = replica
@@ -40,14 +47,19 @@ final class Node {
     var isUp: Bool { participant != nil }
 
     /// This replica's monotonic clock at a moment of the world.
-    func local(_ time: UInt64) -> UInt64 { clockStart + time * clockRate / 1_024 }
+    func local(_ time: UInt64) -> UInt64 { clockStart + (time - clockSince) * clockRate / 1_024 }
     /// The first moment of the world at which the clock shows `local`.
     func world(_ local: UInt64) -> UInt64 {
         guard local < .max / 2_048 else { return .max }
-        return local <= clockStart ? 0 : ((local - clockStart) * 1_024 + clockRate - 1) / clockRate
+        return local <= clockStart
+            ? clockSince : clockSince + ((local - clockStart) * 1_024 + clockRate - 1) / clockRate
     }
     /// Its wall clock, in microseconds since 1970; some are years off.
-    func wall(_ time: UInt64) -> UInt64 {
-        UInt64(Int64(1_800_000_000_000_000 + time * clockRate / 1_024 / 1_000) + wallOffset)
+    func wall(_ time: UInt64) -> UInt64 { UInt64(Int64(1_800_000_000_000_000 + local(time) / 1_000) + wallOffset) }
+    /// The monotonic clock goes on from where it is at another speed.
+    func changeRate(_ rate: UInt64, at time: UInt64) {
+        clockStart = local(time)
+        clockSince = time
+        clockRate = rate
     }
 }

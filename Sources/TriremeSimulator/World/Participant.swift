@@ -23,21 +23,47 @@ package protocol Participant: AnyObject {
     var promise: Ballot { get }
     /// The lowest slot whose entry and batches it still gives to others.
     var oldestEntry: UInt64 { get }
-    /// Nobody has any more what it lacks, so it is excused from progress (PROTOCOL §8).
+    /// No log has any more what it lacks: it fetches a snapshot (PROTOCOL §8).
     var isStranded: Bool { get }
+    /// Snapshots of others that it has taken over.
+    var installs: Int { get }
     /// Why it has ended, if it has.
     var failure: String? { get }
     /// What it would answer to a prepare now, if it has promised anything: the datagrams of its answer (PROTOCOL §4).
     func promiseAnswer() -> [[UInt8]]
     /// Whether its disk holds a lane up to a position of that very generation, or its durable snapshot reaches it.
     func isDurable(_ lane: Int, _ position: Position) -> Bool
+    /// Whether it knows that what it promised or voted for may be lost (PROTOCOL §9).
+    var isForgetful: Bool { get }
+    /// What it would answer a member that starts as `asked`; and whether a replica has less than such an answer.
+    func memory(of member: ReplicaID, asked: Generation) -> Memory?
+    func lacks(_ memory: Memory) -> Bool
+    /// How far its log reached in a lane when it was opened, damaged batches included.
+    func reached(_ lane: Int) -> Position
+    /// Batches whose records it found damaged, and how many of them are whole again.
+    var damage: (found: Int, mended: Int) { get }
     /// Where it stands, for whoever looks for the cause of a stand-still.
     var account: String { get }
+    /// Whether its disk holds records that can be read, so that the disks may be watched.
+    var keepsLog: Bool { get }
+    /// Segments of its log out of which it carried what was still needed.
+    var carriedSegments: Int { get }
+    /// An operator asks it to let `successor` reign.
+    func handOver(to successor: ReplicaID)
 }
 extension Participant {
+    package var installs: Int { 0 }
     package func isDurable(_ lane: Int, _ position: Position) -> Bool { true }
     package func promiseAnswer() -> [[UInt8]] { [] }
+    package var isForgetful: Bool { false }
+    package func memory(of member: ReplicaID, asked: Generation) -> Memory? { nil }
+    package func lacks(_ memory: Memory) -> Bool { false }
+    package func reached(_ lane: Int) -> Position { .empty }
+    package var damage: (found: Int, mended: Int) { (0, 0) }
     package var account: String { "" }
+    package var keepsLog: Bool { false }
+    package var carriedSegments: Int { 0 }
+    package func handOver(to successor: ReplicaID) {}
 }
 
 /// What a new life is built from.

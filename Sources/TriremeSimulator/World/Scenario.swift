@@ -5,6 +5,15 @@ import TriremeCore
 /// A fault that a run may contain.
 package enum Fault: Int, CaseIterable, Sendable {
     case loss, partition, oneWay, isolation, pause, crash, crashSequencer, crashAll, crashAtWrite, diskStall, delay
+    // Those of the wide mix alone.
+    case slowDisk, longStall, diskFull, ioError, shortWrite, clockJump, clockRate, memoryFlip, bitFlips, replay,
+        handOver
+
+    /// The faults of the standard mix. It stays as it is, so that its seeds mean the same runs.
+    static let standard: [Fault] = [
+        .loss, .partition, .oneWay, .isolation, .pause, .crash, .crashSequencer, .crashAll, .crashAtWrite, .diskStall,
+        .delay,
+    ]
 }
 
 package struct Scenario: Sendable {
@@ -21,6 +30,10 @@ package struct Scenario: Sendable {
     package var writesInFlight = 2
     package var workload = Workload()
     package var snapshotPaddingBytes = 0
+    /// What a link is taken to carry where little is sent: giving a snapshot takes a tenth of it.
+    package var catchUpLinkBytesPerSecond: UInt64 = 20_000_000
+    /// One replica finds the snapshot that its superblock names unreadable when it starts (PROTOCOL §9).
+    package var losesSnapshot = false
     package var links = LinkConditions()
     package var diskLatencyNanoseconds: UInt64 = 50_000
     package var faults: [Fault] = []
@@ -38,7 +51,17 @@ package struct Scenario: Sendable {
     package var clockRates: [UInt64]
     package var wallClockOffsets: [Int64]
     package var maximumEvents = 5_000_000
+    /// Whether at first only a quorum is healed, which must make progress by itself, and the rest later.
+    package var healsQuorumFirst = false
+    /// What its seed is drawn from, and how the run is asked for again.
+    package var mix = Mix.standard
+    package var replay: String?
     package var members: Int { quorums.members }
+    /// Replicas whose disks are bad, and what these do.
+    package var frail = MemberSet()
+    package var damage: [DamageFault] = []
+    /// `durability: memory`: only the frail ones crash.
+    package var isVolatile = false
 
     /// A calm run of `members`: what tests start from.
     package init(seed: UInt64, quorums: Quorums) {
@@ -69,16 +92,17 @@ package struct Scenario: Sendable {
         s.drawNetwork(&random)
         s.drawFaults(&random)
         s.drawClocks(&random)
+        s.drawLosses()
         return s
     }
-    private mutating func drawSizes(_ random: inout CoreRandom) {
+    mutating func drawSizes(_ random: inout CoreRandom) {
         batchBytes = random.pick([4_096, 4_096, 8_192])
         // A small log is recycled within the run; a large one lets whoever was away catch up.
         (segments, segmentBytes) = random.pick([(8, 131_072), (16, 131_072), (8, 262_144), (16, 262_144)])
         writesInFlight = random.pick([1, 2, 2, 4])
         // Beside what two snapshots keep, the log holds what all lanes may have under way for one that lags.
         while segments * segmentBytes < 3 * members * windowBatches * 4 * batchBytes { segmentBytes *= 2 }
-        snapshotPaddingBytes = random.pick([0, 1_000, 9_000, 30_000])
+        snapshotPaddingBytes = random.pick([0, 1_000, 9_000, 30_000, 120_000])
         workload.commandBytes = random.pick([16, 24, 64, 64, 200, 1_000])
         workload.isVariable = random.below(4) == 0
         workload.burst = random.pick([1, 1, 8, 60])
@@ -86,22 +110,22 @@ package struct Scenario: Sendable {
         workload.backlog = random.pick([16, 256, 1_024])
         diskLatencyNanoseconds = random.pick([10_000, 50_000, 200_000, 1_000_000])
     }
-    private mutating func drawNetwork(_ random: inout CoreRandom) {
+    mutating func drawNetwork(_ random: inout CoreRandom) {
         links.delayNanoseconds = random.pick([10_000, 30_000, 100_000, 500_000])
         links.lossPerMillion = random.pick([0, 0, 1_000, 20_000, 100_000])
         links.duplicatePerMillion = random.pick([0, 1_000, 50_000])
         links.spikePerMillion = random.pick([0, 1_000, 20_000])
         links.spikeNanoseconds = random.pick([2_000_000, 20_000_000, 300_000_000])
     }
-    private mutating func drawFaults(_ random: inout CoreRandom) {
-        faults = Fault.allCases.filter { _ in random.below(5) < 2 }
+    mutating func drawFaults(_ random: inout CoreRandom) {
+        faults = Fault.standard.filter { _ in random.below(5) < 2 }
         faultIntervalNanoseconds = random.pick([10_000_000, 30_000_000, 80_000_000])
         // Short patience makes for many ballots.
         timing.suspicionNanoseconds = random.pick([50_000_000, 50_000_000, 15_000_000, 5_000_000])
         timing.heartbeatNanoseconds = min(timing.heartbeatNanoseconds, timing.suspicionNanoseconds / 4)
         healAtNanoseconds = random.pick([200_000_000, 350_000_000, 600_000_000])
     }
-    private mutating func drawClocks(_ random: inout CoreRandom) {
+    mutating func drawClocks(_ random: inout CoreRandom) {
         let tenYears: UInt64 = 315_360_000_000_000
         for i in 0..<members where random.below(6) == 0 { clockRates[i] = random.between(UInt64(512), 2_048) }
         for i in 0..<members where random.below(4) == 0 {
@@ -111,5 +135,7 @@ package struct Scenario: Sendable {
     package var summary: String {
         "n = \(members), quorums \(quorums), log \(segments) × \(segmentBytes), "
             + "faults [\(faults.map { "\($0)" }.joined(separator: " "))]"
+            + (frail.bits == 0 ? "" : ", frail \(frail) [\(damage.map { "\($0)" }.joined(separator: " "))]")
+            + (isVolatile ? ", in memory" : "")
     }
 }

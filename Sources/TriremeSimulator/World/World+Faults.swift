@@ -6,10 +6,13 @@ extension World {
         guard phase == .faults else { return }
         let next = queue.now + random.tailed(scenario.faultIntervalNanoseconds)
         queue.schedule(WorldEvent(.fault, at: next))
+        guard queue.now >= faultsHeldUntil else { return }
+        damageSomething()
         // Every third time things get better for a while instead.
         if random.below(3) == 0 {
             wire.openAllLinks()
             wire.conditions = scenario.links
+            for node in nodes { node.image.trouble = DiskTrouble() }
             trace.note(queue.now, nil, "links are as usual")
             return
         }
@@ -20,6 +23,7 @@ extension World {
     }
 
     func carryOut(_ fault: Fault, _ node: Node) {
+        situations.faults[fault.rawValue] += 1
         let kind: DiskImage.Crash = random.below(3) == 0 ? .process : .power
         switch fault {
         case .loss:
@@ -51,7 +55,52 @@ extension World {
         case .crashAll: crashAll()
         case .crashAtWrite: node.diskEventsUntilCrash = random.between(1, 40)
         case .diskStall: node.image.stalledUntil = queue.now + random.below(300_000_000)
+        default: carryOutWide(fault, node)
         }
+    }
+    /// The faults of the wide mix.
+    private func carryOutWide(_ fault: Fault, _ node: Node) {
+        switch fault {
+        case .slowDisk: node.image.trouble.latencyFactor = random.pick([10, 100, 1_000])
+        case .longStall: node.image.stalledUntil = queue.now + random.below(2_000_000_000)
+        case .diskFull: node.image.trouble.isFull = true
+        case .ioError, .shortWrite:
+            node.image.trouble.failure = fault == .ioError ? .ioError : .short
+            node.image.trouble.operationsUntilFailure = random.between(1, 20)
+        case .clockJump: node.wallOffset = drawWallOffset()
+        case .clockRate:
+            node.changeRate(random.between(512, 2_048), at: queue.now)
+            wake(node, after: 0)
+        case .memoryFlip: flipMemory(node)
+        case .bitFlips: wire.conditions.flipPerMillion = UInt32(random.between(1_000, 200_000))
+        case .replay: wire.replay { self.nodes[$0.index].incarnation }
+        case .handOver:
+            guard nodes.count > 1, let sequencer = nodes.first(where: { $0.role == .sequencer && $0.isUp }) else {
+                return
+            }
+            sequencer.participant?.handOver(to: node.replica)
+            wake(sequencer, after: 0)
+        default: break
+        }
+    }
+    private func drawWallOffset() -> Int64 {
+        let tenYears: UInt64 = 315_360_000_000_000
+        return Int64(random.below(2 * tenYears)) - Int64(tenYears)
+    }
+    /// One bit changes of a received batch that is on the disk and waits in memory, for its execution or to be sent again.
+    private func flipMemory(_ node: Node) {
+        guard node.isUp, let written = node.image.writtenFrames, let handed = node.endpoint?.handed else { return }
+        let frames = handed.filter {
+            $0.payloadBytes > 0 && written.contains($0.frame) && !node.image.isBeingWritten($0.frame)
+        }
+        guard !frames.isEmpty else { return }
+        // Rather one that came lately: older ones were executed long ago.
+        let frame = frames[frames.count - 1 - Int(random.below(UInt64(min(frames.count, 8))))]
+        let bit = random.below(UInt64(frame.payloadBytes) * 8)
+        let at = frame.frame + Limits.headerBytes + Int(bit / 8)
+        at.storeBytes(of: at.load(as: UInt8.self) ^ (1 << UInt8(bit % 8)), as: UInt8.self)
+        node.image.flips += 1
+        situations.memoryFlips += 1
     }
     private func partition() {
         situations.partitions += 1
@@ -64,98 +113,5 @@ extension World {
     func crashAll() {
         situations.crashesOfAll += 1
         for node in nodes { crash(node, .power, restartAfter: random.below(60_000_000)) }
-    }
-
-    func nextPhase() {
-        switch phase {
-        case .faults: heal()
-        case .settling: beginProgress()
-        case .progress:
-            guard isHopeful else {
-                situations.hopeless += 1
-                phase = .done
-                return
-            }
-            for node in nodes { trace.note(queue.now, node.replica.index, node.participant?.account ?? "is down") }
-            referee.report(
-                "no progress: \(scenario.progressBoundNanoseconds / 1_000_000) ms after healing "
-                    + nodes.map { "replica \($0.replica) \(standing($0))" }.joined(separator: ", "))
-        case .done: break
-        }
-    }
-    private func standing(_ node: Node) -> String {
-        guard let application = node.application else { return "is down" }
-        return
-            "has executed \(application.count) of \(ledger.items.count) batches (\(node.role), slot \(node.commitIndex)"
-            + (node.wasStranded ? ", stranded)" : ")")
-    }
-
-    /// Every link is good, every replica is up or starts; nothing new goes wrong.
-    private func heal() {
-        // Half of the runs end their faults with a loss of power everywhere: what was acknowledged is on the disks.
-        if random.below(2) == 0, scenario.faults.contains(where: { $0 == .crash || $0 == .crashAll }) { crashAll() }
-        phase = .settling
-        trace.note(queue.now, nil, "everything is healed")
-        wire.openAllLinks()
-        wire.conditions = LinkConditions()
-        wire.conditions.delayNanoseconds = scenario.links.delayNanoseconds
-        for node in nodes {
-            node.image.stalledUntil = 0
-            node.image.waitingWritesUntilStop = nil
-            node.diskEventsUntilCrash = nil
-            node.gateway?.isOpen = false
-            if node.isUp {
-                node.pausedUntil = 0
-                wake(node, after: 0)
-            } else {
-                node.startsAt = nil
-                scheduleStart(node, after: random.below(10_000_000))
-            }
-        }
-        queue.schedule(WorldEvent(.phase, at: queue.now + scenario.settleNanoseconds))
-    }
-    private func beginProgress() {
-        phase = .progress
-        for node in nodes where !isExcused(node) {
-            guard let gateway = node.gateway else { continue }
-            let range = gateway.offer(scenario.finalCommands, now: node.local(queue.now))
-            trace.note(queue.now, node.replica.index, "is offered the last commands \(range)")
-            finalCommands.append((node, range))
-            wake(node, after: 0)
-        }
-        queue.schedule(WorldEvent(.phase, at: queue.now + scenario.progressBoundNanoseconds))
-    }
-    /// Stranded in truth: nobody else gives any more what it has to execute next (PROTOCOL §8).
-    private func isExcused(_ node: Node) -> Bool {
-        guard node.wasStranded, let participant = node.participant else { return false }
-        let next = participant.executedSlot + 1
-        return nodes.allSatisfy {
-            $0 === node || $0.executedSlot < next || ($0.participant?.oldestEntry ?? 0) > next
-        }
-    }
-    /// Whether those that are not stranded can elect and decide: nothing else is asked of them.
-    private var isHopeful: Bool {
-        var able = MemberSet()
-        for node in nodes where !isExcused(node) { able.insert(node.replica) }
-        return scenario.quorums.isPhase1(able) && scenario.quorums.isClassic(able)
-    }
-    /// Ends the run when everything that was asked for is executed everywhere.
-    func checkProgress() {
-        while let (node, range) = finalCommands.last {
-            guard !isExcused(node) else {
-                finalCommands.removeLast()
-                continue
-            }
-            guard book.commands[range.upperBound - 1].isExecuted, range.allSatisfy({ book.commands[$0].isExecuted })
-            else {
-                return
-            }
-            finalCommands.removeLast()
-        }
-        for node in nodes where !isExcused(node) {
-            guard let application = node.application, application.count == ledger.items.count else { return }
-        }
-        if let lost = book.firstLost { referee.report("command \(lost) was acknowledged and is not in the order") }
-        phase = .done
     }
 }

@@ -3,16 +3,25 @@ import TriremeCore
 
 extension World {
     func scheduleStart(_ node: Node, after: UInt64) {
-        guard !node.isUp, node.startsAt == nil else { return }
+        guard !node.isUp, node.startsAt == nil, !node.isRetired else { return }
         node.startsAt = queue.now + after
         queue.schedule(WorldEvent(.start, at: queue.now + after, replica: node.replica.index))
     }
 
     func start(_ node: Node) {
-        guard !node.isUp, node.startsAt != nil else { return }
+        guard !node.isUp, node.startsAt != nil, !node.isRetired else { return }
         node.startsAt = nil
+        guard !node.isHeldDown else { return }
         node.incarnation += 1
         node.image.start(incarnation: node.incarnation)
+        // A quorum that heals alone was drawn among those that have theirs.
+        if scenario.losesSnapshot, situations.lostSnapshots == 0, asked == .all, node.incarnation > 1,
+            node.image.rotSnapshots()
+        {
+            situations.lostSnapshots += 1
+            node.hasLostSnapshot = true
+            trace.note(queue.now, node.replica.index, "has lost its snapshots")
+        }
         let endpoint = Endpoint(wire: wire, replica: node.replica, incarnation: node.incarnation)
         let application = RecordingApplication(
             replica: node.replica, incarnation: node.incarnation, ledger: ledger, referee: referee,
@@ -34,8 +43,13 @@ extension World {
             node.participant = participant
             node.image.waitingWritesUntilStop = nil
             trace.note(queue.now, node.replica.index, "starts as generation \(participant.generation)")
-            wire.names.started(node.replica, generation: participant.generation)
-            wire.witness.started(node.replica, promise: participant.promise, answer: participant.promiseAnswer())
+            if participant.keepsLog { watch(node, endpoint) }
+            if isFrail(node) {
+                guard judgeStart(node, participant) else { return }
+            } else {
+                wire.names.started(node.replica, generation: participant.generation)
+                wire.witness.started(node.replica, promise: participant.promise, answer: participant.promiseAnswer())
+            }
             node.commitIndex = 0
             node.executedSlot = 0
             node.role = .follower
@@ -47,10 +61,12 @@ extension World {
             node.restless = 0
             observe(node, participant)
             wake(node, after: 0)
+            offerLast(node)
         } catch {
-            let stopped = node.image.isStopped
+            let stopped = node.image.isStopped || node.image.hasFailed
             trace.note(queue.now, node.replica.index, "does not start: \(error)")
             clear(node)
+            if !stopped, isFrail(node) { return retire(node, because: "\(error)") }
             guard stopped else {
                 referee.report("replica \(node.replica) refuses to start: \(error)")
                 return
@@ -61,9 +77,46 @@ extension World {
             scheduleStart(node, after: random.below(20_000_000))
         }
     }
+    /// What a life over a real log is watched for besides.
+    private func watch(_ node: Node, _ endpoint: Endpoint) {
+        if ledger.images == nil {
+            ledger.images = images
+            for node in nodes {
+                node.image.changed = { [images, replica = node.replica] in images.changed(replica, $0, $1) }
+            }
+        }
+        if scenario.faults.contains(.memoryFlip) {
+            wire.checksPayloads = true
+            endpoint.watchFrames(writtenBy: node.image)
+        }
+    }
+
+    /// Looks whether a life has ended itself, and whether it had to (RELIABILITY, storage rule 4).
+    func ended(_ node: Node, _ participant: any Participant) {
+        guard let failure = participant.failure else {
+            referee.demand(
+                !node.image.wasToldOfFailure,
+                "replica \(node.replica) goes on after a write that failed; it must end and read back")
+            return
+        }
+        let isExplained = node.image.hasFailed || node.image.flips > 0
+        guard isExplained || isFrail(node) else {
+            referee.report("replica \(node.replica) ends itself: \(failure)")
+            return
+        }
+        if node.image.hasFailed {
+            situations.endedByDisk += 1
+        } else if node.image.flips > 0 {
+            situations.endedByFlip += 1
+        }
+        trace.note(queue.now, node.replica.index, "ends itself: \(failure)")
+        crash(node, .process, restartAfter: isExplained ? downTime() : 1_000_000)
+    }
 
     func crash(_ node: Node, _ kind: DiskImage.Crash, restartAfter: UInt64) {
         guard node.isUp else { return }
+        // Without disks a quorum must not end.
+        if scenario.isVolatile, !isFrail(node) { return }
         situations.crashes += 1
         trace.note(queue.now, node.replica.index, "crashes (\(kind))")
         retire(node)
@@ -73,9 +126,9 @@ extension World {
         if phase == .faults, scenario.faults.contains(.crashAtWrite), random.below(3) == 0 {
             node.image.waitingWritesUntilStop = random.between(1, 12)
         }
-        scheduleStart(node, after: restartAfter)
+        if !node.isHeldDown { scheduleStart(node, after: restartAfter) }
     }
-    private func clear(_ node: Node) {
+    func clear(_ node: Node) {
         node.participant = nil
         node.endpoint?.close()
         node.endpoint = nil

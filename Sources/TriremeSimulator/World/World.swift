@@ -1,28 +1,6 @@
 // One run: virtual time, the replicas, and what happens to them. A pure function of the scenario and its seed.
 import TriremeCore
 
-/// How often the run met what it is there to meet.
-package struct Situations: Sendable {
-    package var elections = 0
-    package var crashes = 0
-    package var crashesOfAll = 0
-    package var refusedStarts = 0
-    package var tornWrites = 0
-    package var repairs = 0
-    package var snapshots = 0
-    package var restores = 0
-    package var catchUps = 0
-    package var stranded = 0
-    /// Runs that ended with too many replicas stranded to go on.
-    package var hopeless = 0
-    package var partitions = 0
-    package var batches = 0
-    package var executed = 0
-    package var acknowledged = 0
-    package var slots = 0
-    package init() {}
-}
-
 package struct RunResult: Sendable {
     package var seed: UInt64
     package var events = 0
@@ -34,12 +12,14 @@ package struct RunResult: Sendable {
 
 package final class World {
     enum Phase { case faults, settling, progress, done }
+    /// Who is asked for progress at present: a quorum that healed first, then everybody.
+    enum Asked { case quorum, all }
     let scenario: Scenario
     let queue = EventQueue()
     let referee: Referee
     let trace: Trace
     let wire: Wire
-    let book = CommandBook()
+    package let book = CommandBook()
     let ledger: Ledger
     let entries: DecidedEntries
     let nodes: [Node]
@@ -47,7 +27,13 @@ package final class World {
     var random: CoreRandom
     var situations = Situations()
     var phase = Phase.faults
+    private var phaseTicket: UInt32 = 0
+    var asked = Asked.all
+    /// Those of whom progress is asked.
+    var healed = MemberSet()
+    let images: DurableImages
     var events = 0
+    var faultsHeldUntil: UInt64 = 0
     /// Commands that must be executed everywhere before the run may end.
     var finalCommands: [(by: Node, commands: Range<Int>)] = []
 
@@ -61,10 +47,12 @@ package final class World {
             referee: referee, commands: book,
             timestampStepMicroseconds: scenario.timing.timestampStepMicroseconds)
         entries = DecidedEntries(referee: referee)
+        book.clock = queue
         wire = Wire(
             queue: queue, members: scenario.members, batchBytes: scenario.batchBytes, random: random.fork(),
             referee: referee)
         wire.conditions = scenario.links
+        wire.witness.frail = scenario.frail
         let printed = trace.isPrinting ? trace : nil
         wire.trace = printed
         var nodes: [Node] = []
@@ -74,6 +62,8 @@ package final class World {
                 segments: scenario.segments,
                 segmentBytes: scenario.segmentBytes)
             image.latencyNanoseconds = scenario.diskLatencyNanoseconds
+            image.isFrail = !scenario.damage.isEmpty && scenario.frail.contains(ReplicaID(i))
+            image.isVolatile = scenario.isVolatile
             image.trace = printed
             nodes.append(
                 Node(
@@ -81,28 +71,54 @@ package final class World {
                     clockStart: 1_000_000_000 + random.below(1_000_000_000), wallOffset: scenario.wallClockOffsets[i]))
         }
         self.nodes = nodes
+        images = DurableImages(
+            referee: referee, quorums: scenario.quorums, frail: scenario.frail, images: nodes.map(\.image))
+        if scenario.faults.contains(.replay) { wire.archive = Archive() }
+        referee.replay = scenario.replay ?? (scenario.mix == .standard ? nil : "--mix \(scenario.mix)")
     }
     package var now: UInt64 { queue.now }
 
     /// Runs to the end, or to the first violation.
     package func run() -> RunResult {
+        begin()
+        while step() {}
+        return result()
+    }
+
+    /// Schedules what starts the run. Then ``step()``, then ``result()``.
+    package func begin() {
         trace.note(0, nil, scenario.summary)
         for node in nodes { scheduleStart(node, after: random.below(5_000_000)) }
         if !scenario.faults.isEmpty {
             queue.schedule(
                 WorldEvent(.fault, at: random.between(5_000_000, 5_000_000 + scenario.faultIntervalNanoseconds)))
         }
-        queue.schedule(WorldEvent(.phase, at: scenario.healAtNanoseconds))
-        while referee.violation == nil, phase != .done, let event = queue.pop() {
-            events += 1
-            trace.fold(event)
-            take(event)
-            if events > scenario.maximumEvents {
-                referee.report("the run does not end: \(events) events")
-            }
-            if phase == .progress { checkProgress() }
-        }
-        return result()
+        schedulePhase(after: scenario.healAtNanoseconds)
+    }
+    /// What ends the present phase, unless something else does before.
+    func schedulePhase(after: UInt64) {
+        phaseTicket += 1
+        queue.schedule(WorldEvent(.phase, at: queue.now + after, index: phaseTicket))
+    }
+    /// Takes the next event. False at the end.
+    package func step() -> Bool {
+        guard referee.violation == nil, phase != .done, let event = queue.pop() else { return false }
+        events += 1
+        trace.fold(event)
+        take(event)
+        if events > scenario.maximumEvents { referee.report("the run does not end: \(events) events") }
+        if phase == .progress { checkProgress() }
+        return true
+    }
+    /// Steps until virtual time has reached `time`, or the run is over.
+    package func run(until time: UInt64) {
+        queue.schedule(WorldEvent(.nothing, at: time))
+        while queue.now < time, step() {}
+    }
+
+    /// A disk completes nothing for a while.
+    package func stallDisk(of replica: Int, for nanoseconds: UInt64) {
+        nodes[replica].image.stalledUntil = queue.now + nanoseconds
     }
 
     private func take(_ event: WorldEvent) {
@@ -122,7 +138,8 @@ package final class World {
             wake(node, after: turnDelay())
         case .fault: nextFault()
         case .start: start(node)
-        case .phase: nextPhase()
+        case .nothing: break
+        case .phase: if event.index == phaseTicket { nextPhase() }
         }
     }
     /// A reactor takes what has arrived a little later, so that a turn may find several things.
@@ -146,6 +163,7 @@ package final class World {
         }
         let due = participant.turn(now: node.local(queue.now), wallClock: node.wall(queue.now))
         observe(node, participant)
+        guard node.isUp else { return }
         node.restless = due <= node.local(queue.now) ? node.restless + 1 : 0
         referee.demand(
             node.restless < Self.restlessTurns,
@@ -165,7 +183,13 @@ package final class World {
         let commit = participant.commitIndex
         if commit > node.commitIndex {
             for slot in node.commitIndex + 1...commit {
-                if let entry = participant.decidedEntry(slot) { entries.decided(entry, slot: slot, by: node.replica) }
+                guard let entry = participant.decidedEntry(slot) else { continue }
+                if entries.decided(entry, slot: slot, by: node.replica), participant.keepsLog, scenario.members > 1 {
+                    wire.witness.checkDecided(slot, entry, by: node.replica, quorums: scenario.quorums) {
+                        // A bad disk may have lost it since.
+                        isFrail(node) || node.image.holdsVote(slot, $0)
+                    }
+                }
             }
             trace.note(queue.now, node.replica.index, "decided through slot \(commit)")
             node.commitIndex = commit
@@ -195,20 +219,27 @@ package final class World {
             node.promise = participant.promise
             trace.note(queue.now, node.replica.index, "promises \(node.promise)")
         }
+        if participant.isForgetful, !isFrail(node) {
+            referee.report("replica \(node.replica) takes itself for forgetful, and its disk has kept everything")
+        }
         if participant.isStranded != node.wasStranded {
             node.wasStranded = participant.isStranded
             if node.wasStranded { situations.stranded += 1 }
             trace.note(queue.now, node.replica.index, node.wasStranded ? "is stranded" : "is stranded no more")
         }
-        if let failure = participant.failure { referee.report("replica \(node.replica) ends itself: \(failure)") }
+        ended(node, participant)
     }
 
-    private func result() -> RunResult {
+    /// Checks everything that is known only at the end, and counts.
+    package func result() -> RunResult {
+        if referee.violation == nil { checkHistory() }
         for node in nodes {
             retire(node)
-            situations.tornWrites += node.image.counts.tornWrites
+            countDisk(node.image.counts)
         }
+        stopWatching()
         situations.repairs = wire.counts.repairs
+        countWire()
         situations.catchUps = wire.kinds[Int(DatagramKind.entries.rawValue)]
         situations.batches = ledger.items.count
         situations.executed = book.executedCount
@@ -225,5 +256,10 @@ package final class World {
     func retire(_ node: Node) {
         situations.snapshots += node.application?.snapshots ?? 0
         situations.restores += node.application?.restores ?? 0
+        situations.carriedSegments += node.participant?.carriedSegments ?? 0
+        situations.installs += node.participant?.installs ?? 0
+        guard let damage = node.participant?.damage else { return }
+        situations.damagedBatches += damage.found
+        situations.mendedBatches += damage.mended
     }
 }

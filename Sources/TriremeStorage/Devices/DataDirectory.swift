@@ -108,10 +108,11 @@ package struct DataDirectory: ~Copyable {
     func sync() throws(StorageError) {
         for descriptor in descriptors {
             let result = trm_file_sync(descriptor)
-            guard result == 0 else {
-                throw StorageError(.io, "data directory \(path): fsync failed (\(reason(result))); it is not retried")
-            }
+            guard result == 0 else { throw failedSync(result) }
         }
+    }
+    func failedSync(_ result: Int32) -> StorageError {
+        StorageError(.io, "data directory \(path): fsync failed (\(reason(result))); it is not retried")
     }
 
     // MARK: pieces
@@ -174,7 +175,7 @@ package struct DataDirectory: ~Copyable {
 func reason(_ result: Int32) -> String { String(cString: strerror(-result)) }
 
 /// Calls a function of the shim that leaves a sentence, and returns that sentence.
-private func sentence(_ body: (UnsafeMutablePointer<CChar>, Int) -> Void) -> String {
+func sentence(_ body: (UnsafeMutablePointer<CChar>, Int) -> Void) -> String {
     withUnsafeTemporaryAllocation(of: CChar.self, capacity: 512) { text in
         text.initialize(repeating: 0)
         body(text.baseAddress!, text.count)

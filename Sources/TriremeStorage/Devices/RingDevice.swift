@@ -36,6 +36,8 @@ package struct RingDevice: StorageDevice, ~Copyable {
     private let completions: UnsafeMutablePointer<StorageCompletion>
     private var firstCompletion = 0
     private var completionCount = 0
+    /// While the log starts.
+    private var readAhead: ReadAheadRing?
 
     package init(_ directory: consuming DataDirectory) {
         self.directory = directory
@@ -142,14 +144,26 @@ package struct RingDevice: StorageDevice, ~Copyable {
         return completions[firstCompletion]
     }
 
+    /// What stays free on the disk for others, so that its being full is never found out by a write that fails.
+    private static let spareBytes: UInt64 = 16 << 20
+    package func refusal(of file: StorageFile, bytes: UInt64) -> StorageError? {
+        var free: UInt64 = 0
+        let size = max(0, lseek(directory.descriptors[DataDirectory.index(of: file)], 0, SEEK_END))
+        guard UInt64(size) < bytes, trm_free_bytes(directory.path, &free) == 0 else { return nil }
+        let needed = bytes - UInt64(size) + Self.spareBytes
+        guard free < needed else { return nil }
+        return StorageError(
+            .full,
+            "data directory \(directory.path): the next snapshot needs \(needed >> 20) MiB more, \(free >> 20) MiB are free on its "
+                + "disk; free some, or no command is taken any more once the log is full")
+    }
+
     // MARK: waiting
 
-    private func failed(_ what: String, _ file: StorageFile, _ offset: UInt64) -> StorageError {
-        let text = reason(-errno)
+    private func failed(_ what: String, _ file: StorageFile, _ offset: UInt64, _ result: Int) -> StorageError {
+        let text = result < 0 ? "failed (\(reason(Int32(result))))" : "ended after \(result) bytes"
         return StorageError(
-            .io,
-            "\(DataDirectory.path(directory.path, file)): \(what) at byte \(offset) failed (\(text)); it is not retried"
-        )
+            .io, "\(DataDirectory.path(directory.path, file)): \(what) at byte \(offset) \(text); it is not retried")
     }
     package mutating func readNow(
         _ file: StorageFile, at offset: UInt64, into: UnsafeMutableRawBufferPointer
@@ -158,11 +172,9 @@ package struct RingDevice: StorageDevice, ~Copyable {
         let descriptor = directory.descriptors[DataDirectory.index(of: file)]
         var done = 0
         while done < into.count {
-            let got = pread(descriptor, into.baseAddress! + done, into.count - done, off_t(offset) + off_t(done))
-            if got < 0 {
-                if errno == EINTR { continue }
-                throw failed("reading", file, offset)
-            }
+            let got = Int(
+                trm_file_read(descriptor, into.baseAddress! + done, into.count - done, offset + UInt64(done)))
+            guard got >= 0 else { throw failed("reading", file, offset, got) }
             done += got
             // Direct reads end at whole pages, except at the end of the file.
             if got == 0 || got % Limits.pageBytes != 0 { break }
@@ -175,12 +187,41 @@ package struct RingDevice: StorageDevice, ~Copyable {
         precondition(Self.isAligned(bytes), "memory that is not whole pages")
         let descriptor = directory.descriptors[DataDirectory.index(of: file)]
         // One call, never a second: what a short write left is for recovery to judge (RELIABILITY, storage rule 4).
-        guard pwrite(descriptor, bytes.baseAddress!, bytes.count, off_t(offset)) == bytes.count else {
-            throw failed("writing", file, offset)
-        }
+        let written = Int(trm_file_write(descriptor, bytes.baseAddress!, bytes.count, offset))
+        guard written == bytes.count else { throw failed("writing \(bytes.count) bytes", file, offset, written) }
     }
+    package mutating func beginReading(
+        _ file: StorageFile, at offset: UInt64, into: UnsafeMutableRawBufferPointer
+    ) -> StorageRead {
+        precondition(Self.isAligned(UnsafeRawBufferPointer(into)), "memory that is not whole pages")
+        if readAhead == nil { readAhead = ReadAheadRing(directory.descriptors) }
+        let slot = readAhead?.begin(DataDirectory.index(of: file), offset, into) ?? nil
+        return StorageRead(file, offset, into, slot: slot)
+    }
+    package mutating func endReading(_ read: StorageRead) throws(StorageError) -> Int {
+        guard let slot = read.slot else { return try readNow(read.file, at: read.offset, into: read.into) }
+        let got = readAhead!.end(slot)
+        guard got >= 0 else { throw failed("reading", read.file, read.offset, got) }
+        guard got < read.into.count, got % Limits.pageBytes == 0 else { return got }
+        // A short one need not be the end of the file.
+        let rest = UnsafeMutableRawBufferPointer(rebasing: read.into[got...])
+        return got + (try readNow(read.file, at: read.offset + UInt64(got), into: rest))
+    }
+    package mutating func dropReading(_ read: StorageRead) {
+        if let slot = read.slot { _ = readAhead!.end(slot) }
+    }
+    package mutating func endStart() { readAhead = nil }
     private static func isAligned(_ bytes: UnsafeRawBufferPointer) -> Bool {
         Int(bitPattern: bytes.baseAddress) % Limits.pageBytes == 0 && bytes.count % Limits.pageBytes == 0
     }
-    package mutating func flushNow() throws(StorageError) { try directory.sync() }
+    /// All files at once, so that the disk empties its cache once and not for each of them.
+    package mutating func flushNow() throws(StorageError) {
+        if readAhead == nil { readAhead = ReadAheadRing(directory.descriptors) }
+        guard let result = readAhead?.flush(directory.descriptors.count) ?? nil else { return try directory.sync() }
+        guard result == 0 else { throw directory.failedSync(result) }
+    }
+    package mutating func flushSuperblockNow() throws(StorageError) {
+        let result = trm_file_sync(directory.descriptors[DataDirectory.index(of: .superblock)])
+        guard result == 0 else { throw directory.failedSync(result) }
+    }
 }

@@ -23,6 +23,8 @@ package final class ScriptedDisk {
     /// The machine stops in the middle of the waiting write after so many more; ``sectorsAtStop`` of that one are kept.
     package var waitingWritesLeft: Int?
     package var sectorsAtStop = 0
+    /// Bytes by which files may still grow before the disk is full; nil for a disk that never is.
+    package var room: Int?
     package private(set) var hasStopped = false
     /// Waiting calls in order, for tests of that order.
     package private(set) var journal: [String] = []
@@ -41,6 +43,10 @@ package final class ScriptedDisk {
         let operation = pending.remove(at: i)
         var result = result ?? operation.length
         if let bytes = operation.bytes {
+            if let room {
+                let growth = max(0, operation.offset + bytes.count - (files[operation.file]?.count ?? 0))
+                if growth > room { result = -Int(ENOSPC) } else { self.room = room - growth }
+            }
             if result > 0 { put(bytes[..<result], operation.file, operation.offset) }
         } else if result > 0 {
             result = get(operation.file, operation.offset, operation.into)
@@ -144,12 +150,24 @@ package struct ScriptedDevice: StorageDevice, ~Copyable {
     ) {
         disk.begin(ScriptedDisk.Operation(file: file, offset: Int(offset), token: token, bytes: nil, into: into))
     }
+    package func refusal(of file: StorageFile, bytes: UInt64) -> StorageError? {
+        let needed = Int(bytes) - (disk.files[file]?.count ?? 0)
+        guard let room = disk.room, needed > room else { return nil }
+        return StorageError(.full, "the next snapshot needs \(needed) bytes more, \(room) are free")
+    }
     package mutating func next() -> StorageCompletion? { disk.takeCompletion() }
     package mutating func readNow(
         _ file: StorageFile, at offset: UInt64, into: UnsafeMutableRawBufferPointer
     ) throws(StorageError) -> Int {
         try disk.noteRead(file, Int(offset))
         return disk.get(file, Int(offset), into)
+    }
+    /// What was begun is not there before its end: until then its memory holds what no record holds.
+    package mutating func beginReading(
+        _ file: StorageFile, at offset: UInt64, into: UnsafeMutableRawBufferPointer
+    ) -> StorageRead {
+        into.initializeMemory(as: UInt8.self, repeating: 0xDD)
+        return StorageRead(file, offset, into)
     }
     package mutating func writeNow(
         _ file: StorageFile, at offset: UInt64, _ bytes: UnsafeRawBufferPointer

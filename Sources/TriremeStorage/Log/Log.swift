@@ -11,10 +11,14 @@ package enum LogEvent: Sendable {
     case read(token: UInt32, ok: Bool)
     /// The snapshot of this slot is durable and named by all four copies of the superblock.
     case snapshotDurable(slot: UInt64)
+    /// The disk has no room for the snapshot that was being written, which is given up. Nothing else is harmed.
+    case snapshotRefused(StorageError)
     /// The segments before this stream offset are free for reuse.
     case released(before: UInt64)
     /// All four copies of the superblock say that this replica is forgetful.
     case forgetfulDurable
+    /// A read of a snapshot's block is over. ``Log/content(ofBlock:of:in:)`` tells whether it is the one that was meant.
+    case snapshotRead(token: UInt32, ok: Bool)
     /// An error, told once. The log does nothing any more: the replica ends.
     case failed(StorageError)
 }
@@ -26,19 +30,25 @@ package struct Log<Device: StorageDevice & ~Copyable>: ~Copyable {
     package let recovery: RecoverySummary
     var stream: LogStream
     var superblock: SuperblockWriter
-    var snapshot = SnapshotWriter()
+    var snapshot: SnapshotWriter
+    /// The snapshot that the superblock names, if its file could be read; and the one before, while its file is untouched.
+    package internal(set) var currentSnapshot: SnapshotFile?
+    package internal(set) var formerSnapshot: SnapshotFile?
     /// The release that waits for its carry-forward, and the one that waits for the superblock.
     var wantedRelease: (before: UInt64, after: LogIndex)?
     private var readsInFlight = 0
     private var toldFailure = false
     private var superblockDone = false
-    private var toldSnapshot: UInt64
+    /// A snapshot was named, and that is still to be told: another one of the same slot may have taken a lost one's place.
+    var untoldSnapshot: UInt64?
+    var untoldRefusal: StorageError?
     private var toldStart: UInt64
     private var toldForgetful: Bool
+    private var toldGeneration: Generation
 
     init(
         device: consuming Device, superblock: Superblock, options: LogOptions, members: Int, resume: StreamEnd,
-        recovery: RecoverySummary, memory: UnsafeMutableRawBufferPointer?
+        recovery: RecoverySummary, memory: UnsafeMutableRawBufferPointer?, snapshot: SnapshotFile? = nil
     ) {
         let limit =
             device.isDurable
@@ -50,10 +60,12 @@ package struct Log<Device: StorageDevice & ~Copyable>: ~Copyable {
             identity: superblock.identity, geometry: superblock.geometry, options: options,
             writer: superblock.generation, members: members, resume: resume, limit: limit,
             memory: LogMemory(options, given: memory))
-        toldSnapshot = superblock.snapshot?.slot ?? 0
         toldStart = superblock.logStart
         toldForgetful = superblock.isForgetful
+        toldGeneration = superblock.generation
         self.superblock = SuperblockWriter(superblock)
+        self.snapshot = SnapshotWriter(blockBytes: options.snapshotBlockBytes)
+        currentSnapshot = snapshot
     }
 
     // MARK: what stands
@@ -75,6 +87,7 @@ package struct Log<Device: StorageDevice & ~Copyable>: ~Copyable {
     package func segmentStart(of offset: UInt64) -> UInt64 { stream.geometry.segmentStart(offset) }
     package var snapshotDescription: SnapshotDescription? { superblock.current.snapshot }
     package var isForgetful: Bool { superblock.current.isForgetful }
+    package var snapshotBlockBytes: Int { stream.options.snapshotBlockBytes }
     package var failure: StorageError? { stream.failure }
     /// Bytes of records that may be appended before the log is full, the reserve not counted.
     package var freeBytes: UInt64 { stream.freeBytes }
@@ -135,6 +148,10 @@ package struct Log<Device: StorageDevice & ~Copyable>: ~Copyable {
                 toldFailure = true
                 return .failed(error)
             }
+            if let refusal = untoldRefusal {
+                untoldRefusal = nil
+                return .snapshotRefused(refusal)
+            }
             if let buffer = stream.nextWritten() { return .written(buffer: buffer) }
             let durable = stream.advanceDurable()
             if wantedRelease != nil { superblockIfReleased() }
@@ -146,6 +163,9 @@ package struct Log<Device: StorageDevice & ~Copyable>: ~Copyable {
             case .stream: stream.endWrite(token.number, result: completion.result)
             case .superblock: superblockWritten(completion.result)
             case .snapshot: snapshotWritten(completion.result, token)
+            case .snapshotRead:
+                return .snapshotRead(
+                    token: token.number, ok: completion.result == Int(token.pages) * Limits.pageBytes)
             case .read:
                 readsInFlight -= 1
                 return .read(token: token.number, ok: completion.result == Int(token.pages) * Limits.pageBytes)
@@ -199,7 +219,7 @@ package struct Log<Device: StorageDevice & ~Copyable>: ~Copyable {
         }
         if let offset = superblock.pairWritten() { return writeSuperblockPair(at: offset) }
         superblockDone = true
-        snapshot.named(superblock.current.snapshot)
+        snapshotNamed()
         if device.isDurable {
             stream.limit = stream.geometry.segmentStart(superblock.current.logStart) + stream.geometry.totalBytes
         }
@@ -207,12 +227,13 @@ package struct Log<Device: StorageDevice & ~Copyable>: ~Copyable {
     }
     private mutating func nextSuperblockEvent() -> LogEvent? {
         let current = superblock.current
-        if let snapshot = current.snapshot, snapshot.slot != toldSnapshot {
-            toldSnapshot = snapshot.slot
-            return .snapshotDurable(slot: snapshot.slot)
+        if let slot = untoldSnapshot {
+            untoldSnapshot = nil
+            return .snapshotDurable(slot: slot)
         }
-        if current.isForgetful, !toldForgetful {
+        if current.isForgetful, !toldForgetful || toldGeneration < current.generation {
             toldForgetful = true
+            toldGeneration = current.generation
             return .forgetfulDurable
         }
         if current.logStart != toldStart {
@@ -223,8 +244,12 @@ package struct Log<Device: StorageDevice & ~Copyable>: ~Copyable {
         return nil
     }
     /// Makes it durable that a promise, a vote or a vow may be lost (PROTOCOL §9 ◆): ``LogEvent/forgetfulDurable``.
-    package mutating func becomeForgetful() {
-        superblock.want { $0.isForgetful = true }
+    /// The next start is above `generation`: one that others know of already.
+    package mutating func becomeForgetful(above generation: Generation = .zero) {
+        superblock.want {
+            $0.isForgetful = true
+            $0.generation = max($0.generation, generation)
+        }
         beginSuperblock()
     }
 }
@@ -236,6 +261,7 @@ struct LogToken {
         case superblock = 2
         case snapshot = 3
         case read = 4
+        case snapshotRead = 5
     }
     let rawValue: UInt64
     init(_ kind: Kind, _ number: UInt32, pages: Int = 0) {

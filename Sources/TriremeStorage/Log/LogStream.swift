@@ -316,7 +316,7 @@ struct LogStream: ~Copyable {
         let write = writes[i]
         precondition(UInt32(truncatingIfNeeded: write.number) == number && !write.isDone, "a completion of no write")
         guard result == write.bytes else {
-            let what = result < 0 ? "failed with errno \(-result)" : "wrote \(result) of \(write.bytes) bytes"
+            let what = result < 0 ? "failed (\(reason(Int32(result))))" : "wrote \(result) of \(write.bytes) bytes"
             fail(
                 StorageError(
                     .io,

@@ -11,7 +11,7 @@ extension LogItem {
     private static let prefixBytes = 3
     private static let ballotBytes = 10
     /// Bytes of payload that an items record of one page holds.
-    static let capacityBytes = Limits.pageBytes - Limits.headerBytes
+    package static let capacityBytes = Limits.pageBytes - Limits.headerBytes
 
     private var tag: Tag {
         switch self {
@@ -22,7 +22,7 @@ extension LogItem {
         }
     }
     /// Bytes that the item takes in a record.
-    func encodedBytes(members: Int) -> Int {
+    package func encodedBytes(members: Int) -> Int {
         func size(_ entry: Entry) -> Int { entry.kind == .cut ? WireWriter.entryBytes(members: members) : 1 }
         let fields =
             switch self {
@@ -35,7 +35,7 @@ extension LogItem {
     }
 
     /// Writes the item at `base`, which has room for ``encodedBytes(members:)``, and returns how many they were.
-    func encode(to base: UnsafeMutableRawPointer, members: Int) -> Int {
+    package func encode(to base: UnsafeMutableRawPointer, members: Int) -> Int {
         let bytes = encodedBytes(members: members)
         var writer = WireWriter(UnsafeMutableRawBufferPointer(start: base, count: bytes))
         writer.put(tag.rawValue)
@@ -60,7 +60,7 @@ extension LogItem {
     }
 
     /// The item at the beginning of `bytes` and how many of them it takes; nil where there is none that makes sense.
-    static func decode(_ bytes: UnsafeRawBufferPointer, members: Int) -> (item: LogItem, bytes: Int)? {
+    package static func decode(_ bytes: UnsafeRawBufferPointer, members: Int) -> (item: LogItem, bytes: Int)? {
         guard bytes.count >= prefixBytes, let tag = Tag(rawValue: bytes[0]) else { return nil }
         let length = Int(bytes.baseAddress!.get(UInt16.self, at: 1))
         guard prefixBytes + length <= bytes.count else { return nil }

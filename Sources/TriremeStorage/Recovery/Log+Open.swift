@@ -24,8 +24,8 @@ extension Log where Device: ~Copyable {
     }
 
     /// Opens a log: flush, superblock, scan, and the new generation durable in all four copies before this returns.
-    /// `visit` is told what the log holds, in stream order. A torn end is cut off and the writer goes on there; damage
-    /// that may have cost a promise or a vote is refused. `memory` for the log's own pages may be handed in:
+    /// `visit` is told what the log holds, in stream order. A torn end is cut off and the writer goes on there. So it does at
+    /// damage that may have cost a promise or a vote: ``RecoverySummary/loss``, and the log is forgetful for ever. `memory` for the log's own pages may be handed in:
     /// ``memoryBytes(_:)``.
     package static func open(
         _ device: consuming Device, identity: LogIdentity, geometry: LogGeometry, members: Int,
@@ -38,21 +38,18 @@ extension Log where Device: ~Copyable {
         let copies = try device.readSuperblock()
         var superblock = copies.newest
         try superblock.check(identity, geometry)
-        if let snapshot = superblock.snapshot {
-            try device.checkSnapshot(snapshot, identity: identity)
-            try visit(.snapshot(snapshot))
-        }
-        var scan = LogScan(superblock)
-        try scan.run(&device, visit: visit)
+        let scan = try device.readLog(superblock, visit: visit)
 
         let highest = max(copies.highestGeneration, scan.summary.highestWriter)
         superblock.generation = Generation(rawValue: highest.rawValue + 1)
         superblock.sequence += 1
         superblock.durableMark = scan.end.offset
+        // Durable with the generation, so before anything is said (PROTOCOL §9 ◆).
+        if scan.summary.loss != nil { superblock.isForgetful = true }
         try device.writeSuperblock(superblock, order: copies.order)
         return Log(
             device: device, superblock: superblock, options: options, members: members, resume: scan.end,
-            recovery: scan.summary, memory: memory)
+            recovery: scan.summary, memory: memory, snapshot: scan.snapshot)
     }
 
     /// A log without a disk (`durability: memory`): appends are "durable" at once and nothing can be read back. Every
@@ -92,36 +89,21 @@ extension Superblock {
 }
 
 extension StorageDevice where Self: ~Copyable {
-    private func unreadable(_ snapshot: SnapshotDescription, _ what: String) -> StorageError {
-        StorageError(
-            .damaged,
-            "snapshot: file snapshot/\(snapshot.file) of slot \(snapshot.slot): \(what), and the log before it is recycled; "
-                + "replace this replica under a new identity through a configuration change")
-    }
-    /// A replica that cannot read the snapshot that the superblock names is forgetful (PROTOCOL §9 ◆): refused.
-    mutating func checkSnapshot(_ snapshot: SnapshotDescription, identity: LogIdentity) throws(StorageError) {
-        let page = UnsafeMutableRawBufferPointer.allocate(byteCount: Limits.pageBytes, alignment: Limits.pageBytes)
-        defer { page.deallocate() }
-        let got = try readNow(.snapshot(snapshot.file), at: 0, into: page)
-        guard got == page.count, SnapshotHeader.matches(page.baseAddress!, snapshot, identity) else {
-            throw unreadable(snapshot, "its header is not that of the snapshot which the superblock names")
+    /// All that a start reads once it knows the superblock, but the blocks of the snapshot. It writes nothing; an inspection asks
+    /// the same. `snapshot` is nil where the file that the superblock names has another header, too.
+    mutating func readLog(
+        _ superblock: Superblock, visit: (RecoveryEvent) throws(StorageError) -> Void
+    ) throws(StorageError) -> (end: StreamEnd, summary: RecoverySummary, snapshot: SnapshotFile?) {
+        var snapshotFile: SnapshotFile?
+        if let snapshot = superblock.snapshot {
+            snapshotFile = try self.snapshotFile(snapshot, identity: superblock.identity)
+            try visit(.snapshot(snapshot))
         }
-    }
-    mutating func readSnapshot(
-        _ snapshot: SnapshotDescription, identity: LogIdentity, into memory: UnsafeMutableRawBufferPointer
-    ) throws(StorageError) {
-        let bytes = roundedToPages(Int(snapshot.lengthBytes))
-        precondition(memory.count >= bytes)
-        var checksum: UInt32 = 0
-        var at = 0
-        while at < bytes {
-            let count = min(SegmentWindow.bytes, bytes - at)
-            let piece = UnsafeMutableRawBufferPointer(rebasing: memory[at..<at + count])
-            let got = try readNow(.snapshot(snapshot.file), at: UInt64(Limits.pageBytes + at), into: piece)
-            guard got == count else { throw unreadable(snapshot, "it ends early") }
-            checksum = trm_crc32c(checksum, piece.baseAddress!, min(count, Int(snapshot.lengthBytes) - at))
-            at += count
-        }
-        guard checksum == snapshot.checksum else { throw unreadable(snapshot, "its payload is not its checksum's") }
+        var scan = LogScan(superblock)
+        try scan.run(&self, visit: visit)
+        var summary = scan.summary
+        // What lies behind a place where it was cut off before speaks for a log that is no more.
+        if superblock.isForgetful { summary.loss = nil }
+        return (scan.end, summary, snapshotFile)
     }
 }

@@ -2,67 +2,37 @@
 import TriremeCore
 
 struct LogScan: ~Copyable {
-    let superblock: Superblock
-    private var geometry: LogGeometry { superblock.geometry }
-    private var window: SegmentWindow
-    private var behind: SegmentWindow
-    private(set) var end: StreamEnd
+    private var walk: RecordWalk
+    private var geometry: LogGeometry { walk.geometry }
     private(set) var summary = RecoverySummary()
-    /// Everything before it had been durable, as the superblock or some record says.
-    private var vouched: UInt64
+    var end: StreamEnd { walk.end }
 
-    init(_ superblock: Superblock) {
-        self.superblock = superblock
-        window = SegmentWindow(superblock.geometry)
-        behind = SegmentWindow(superblock.geometry)
-        end = StreamEnd(offset: superblock.logStart, contentEnd: superblock.logStart)
-        vouched = superblock.durableMark
-    }
-    /// First offset that this log cannot have reached.
-    private var limit: UInt64 { geometry.segmentStart(superblock.logStart) + geometry.totalBytes }
+    init(_ superblock: Superblock) { walk = RecordWalk(superblock) }
 
     mutating func run<Device: StorageDevice & ~Copyable>(
         _ device: inout Device, visit: (RecoveryEvent) throws(StorageError) -> Void
     ) throws(StorageError) {
-        var writer = Generation.zero
-        var isFirst = true
-        while end.offset < limit {
-            let place = end.offset
-            let head = try window.bytes(at: place, count: Limits.pageBytes, of: &device)
-            // The first record is taken as it is if it belongs there; every other one names the one before it, and
-            // no incarnation writes behind a later one: what an earlier one left behind the end is never valid again ◆.
-            guard let header = RecordHeader(head),
-                header.belongs(at: place, of: superblock.identity, geometry: geometry),
-                isFirst || (header.predecessor == end.predecessor && header.writer >= writer)
-            else {
+        defer { walk.close(&device) }
+        follow: while true {
+            switch try walk.next(&device) {
+            case .record(let header, let base, let isWhole):
+                if isWhole {
+                    try deliver(header, base, visit)
+                } else {
+                    guard try isVouched(header.offset, &device) else { break follow }
+                    try deliverDamaged(header, visit)
+                }
+                walk.advance(past: header)
+                summary.records += 1
+            case .broken:
                 try stop(&device, "no record that continues the log")
-                break
+                break follow
+            case .full: break follow
             }
-            let base = try window.bytes(at: place, count: header.recordBytes, of: &device)
-            if header.payloadHolds(base) {
-                try deliver(header, base, visit)
-            } else {
-                guard try isVouched(place, &device) else { break }
-                try deliverDamaged(header, visit)
-            }
-            writer = header.writer
-            isFirst = false
-            advance(header)
         }
         summary.endOffset = end.offset
-        summary.bytes = end.offset - superblock.logStart
-        summary.highestWriter = max(summary.highestWriter, writer)
-    }
-
-    private mutating func advance(_ header: RecordHeader) {
-        end.predecessor = header.checksum
-        end.durableMark = header.durableMark
-        vouched = max(vouched, header.durableMark)
-        summary.records += 1
-        let next = header.offset + UInt64(header.recordBytes)
-        if header.kind == .batch || header.kind == .items { end.contentEnd = next }
-        end.offset =
-            header.kind == .filler ? geometry.segmentStart(header.offset) + UInt64(geometry.segmentBytes) : next
+        summary.bytes = end.offset - walk.superblock.logStart
+        summary.highestWriter = walk.highestWriter
     }
 
     private func deliver(
@@ -91,7 +61,7 @@ struct LogScan: ~Copyable {
         _ header: RecordHeader, _ visit: (RecoveryEvent) throws(StorageError) -> Void
     ) throws(StorageError) {
         guard header.kind == .batch else {
-            throw damage(header.offset, "the payload of an items record is not its checksum's")
+            return lose(header.offset, "the payload of an items record is not its checksum's")
         }
         summary.damagedBatches += 1
         try visit(.damagedBatch(header.content, offset: header.offset))
@@ -103,29 +73,22 @@ struct LogScan: ~Copyable {
     private mutating func stop<Device: StorageDevice & ~Copyable>(
         _ device: inout Device, _ what: String
     ) throws(StorageError) {
-        if try isVouched(end.offset, &device) { throw damage(end.offset, what) }
+        if try isVouched(end.offset, &device) {
+            lose(end.offset, what)
+            // Nothing that lies behind the damage may be mistaken later for what is written there now.
+            try walk.readBehind(&device)
+        }
     }
-    /// Whether what lies at this offset had been durable: the superblock, a record before it, or any record of this log
-    /// at its right place behind it says so. A header tells the truth whatever became of its payload.
     private mutating func isVouched<Device: StorageDevice & ~Copyable>(
         _ place: UInt64, _ device: inout Device
-    ) throws(StorageError) -> Bool {
-        var at = place + UInt64(Limits.pageBytes)
-        while vouched <= place, at < limit {
-            let page = try behind.bytes(at: at, count: Limits.pageBytes, of: &device)
-            if let header = RecordHeader(page), header.belongs(at: at, of: superblock.identity, geometry: geometry) {
-                summary.highestWriter = max(summary.highestWriter, header.writer)
-                vouched = max(vouched, header.durableMark)
-            }
-            at += UInt64(Limits.pageBytes)
-        }
-        return vouched > place
-    }
-    private func damage(_ place: UInt64, _ what: String) -> StorageError {
-        StorageError(
-            .damaged,
+    ) throws(StorageError) -> Bool { try walk.isVouched(place, &device) }
+    /// What had been durable is gone, and may have been a promise or a vote. The scan keeps what it has read: it is true.
+    private mutating func lose(_ place: UInt64, _ what: String) {
+        guard summary.loss == nil else { return }
+        summary.loss =
             "log: damaged, not torn: segment file \(geometry.file(place)), byte \(geometry.place(place)) (stream offset "
-                + "\(place)): \(what), but everything before stream offset \(vouched) had been durable; a promise or a vote may "
-                + "be lost, so replace this replica under a new identity through a configuration change")
+            + "\(place)): \(what), but everything before stream offset \(walk.vouched) had been durable; a promise or a vote may "
+            + "be lost, so it only observes from now on; replace this replica under a new identity through a "
+            + "configuration change"
     }
 }

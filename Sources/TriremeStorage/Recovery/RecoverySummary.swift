@@ -2,8 +2,8 @@
 import TriremeCore
 
 package enum RecoveryEvent {
-    /// The snapshot that the superblock names; always the first, if there is one. Its header was checked, its payload
-    /// is read and checked by ``Log/readSnapshotNow(into:)``.
+    /// The snapshot that the superblock names; always the first, if there is one. Its file is read and checked by
+    /// ``Log/readSnapshotNow(_:)``.
     case snapshot(SnapshotDescription)
     /// A batch, its record's stream offset, and its payload, which is valid during the call.
     case batch(BatchDescriptor, offset: UInt64, payload: UnsafeRawBufferPointer)
@@ -21,6 +21,8 @@ package struct RecoverySummary: Sendable, Equatable {
     /// Where the writer goes on: the torn end, or simply the end.
     package var endOffset: UInt64 = 0
     package var damagedBatches = 0
+    /// What may have cost a promise, a vote or a vow, in one sentence: such a log is forgetful from now on (PROTOCOL §9 ◆).
+    package var loss: String?
     /// Highest generation of any record of this log, stale ones behind the end too.
     package var highestWriter = Generation.zero
 }

@@ -52,7 +52,7 @@ extension StorageDevice where Self: ~Copyable {
         superblock.encode(to: page.baseAddress!)
         for (i, copy) in order.enumerated() {
             try writeNow(.superblock, at: UInt64(copy * Limits.pageBytes), UnsafeRawBufferPointer(page))
-            if i % 2 == 1 { try flushNow() }
+            if i % 2 == 1 { try flushSuperblockNow() }
         }
     }
 }

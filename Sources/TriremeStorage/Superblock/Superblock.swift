@@ -10,13 +10,21 @@ package struct SnapshotDescription: Equatable, Sendable {
     /// `C(slot)` with its timestamp.
     package var cut: Cut
     package var lengthBytes: UInt64
-    /// CRC32C of those bytes.
+    /// Chained over the checksums of the file's blocks.
     package var checksum: UInt32
+
+    package init(file: Int, slot: UInt64, cut: Cut, lengthBytes: UInt64, checksum: UInt32) {
+        self.file = file
+        self.slot = slot
+        self.cut = cut
+        self.lengthBytes = lengthBytes
+        self.checksum = checksum
+    }
 }
 
 package struct Superblock: Equatable, Sendable {
-    static let magic: UInt32 = 0x424D_5254  // "TRMB"
-    static let version: UInt32 = 1
+    package static let magic: UInt32 = 0x424D_5254  // "TRMB"
+    package static let version: UInt32 = 1
     static let copies = 4
 
     package var identity: LogIdentity
@@ -40,7 +48,7 @@ package struct Superblock: Equatable, Sendable {
     }
 
     /// Fills one page.
-    func encode(to page: UnsafeMutableRawPointer) {
+    package func encode(to page: UnsafeMutableRawPointer) {
         page.initializeMemory(as: UInt8.self, repeating: 0, count: Limits.pageBytes)
         var out = WireWriter(UnsafeMutableRawBufferPointer(start: page, count: Limits.pageBytes))
         out.put(Self.magic)
@@ -69,7 +77,7 @@ package struct Superblock: Equatable, Sendable {
     }
 
     /// The superblock in one page whose checksum holds; nil for any other page. `scratch` is changed.
-    init?(_ scratch: UnsafeMutableRawPointer) {
+    package init?(_ scratch: UnsafeMutableRawPointer) {
         let page = UnsafeRawPointer(scratch)
         let stored = page.get(UInt32.self, at: 8)
         scratch.put(UInt32(0), at: 8)

@@ -24,7 +24,7 @@ package struct FragmentAssembler: ~Copyable {
     /// so only after a loss, and a loss is repaired as a whole.
     package init(slotsPerLane: Int = 4) {
         self.slotsPerLane = slotsPerLane
-        let count = Limits.members * slotsPerLane
+        let count = (Limits.snapshotLane + 1) * slotsPerLane
         slots = .allocate(capacity: count)
         let nowhere = ProvidedBuffer(number: .max, address: UnsafeMutableRawPointer(slots))
         slots.initialize(repeating: Slot(buffer: nowhere), count: count)
@@ -113,7 +113,7 @@ package struct FragmentAssembler: ~Copyable {
 
     private func oldest() -> Int? {
         var found: Int?
-        for index in 0..<Limits.members * slotsPerLane where slots[index].inUse {
+        for index in 0..<(Limits.snapshotLane + 1) * slotsPerLane where slots[index].inUse {
             if found.map({ slots[index].touched < slots[$0].touched }) ?? true { found = index }
         }
         return found
@@ -127,6 +127,6 @@ package struct FragmentAssembler: ~Copyable {
 
     /// Frames that are incomplete now.
     package var incomplete: Int {
-        (0..<Limits.members * slotsPerLane).reduce(0) { $0 + (slots[$1].inUse ? 1 : 0) }
+        (0..<(Limits.snapshotLane + 1) * slotsPerLane).reduce(0) { $0 + (slots[$1].inUse ? 1 : 0) }
     }
 }

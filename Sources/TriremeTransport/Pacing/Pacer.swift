@@ -27,7 +27,8 @@ package struct Pacer: Sendable {
     /// What a start, or the end of an advice, allows; 0 beyond the end of the ramp.
     private var ramp: UInt64
     private var rampLeft = Self.rampBytes
-    private var advice: UInt64 = 0
+    /// The lowest rate that a receiver advises at present; 0 for none.
+    package private(set) var advice: UInt64 = 0
 
     /// Bytes of frames a second; 0 for as many as there are.
     package private(set) var bytesPerSecond: UInt64

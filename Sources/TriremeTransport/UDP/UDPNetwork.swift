@@ -208,6 +208,7 @@ package struct UDPNetwork: Network, ~Copyable {
 
     package var isBackedUp: Bool { !pacer.mayLeave(now: now) }
     package var patienceNanoseconds: UInt64 { advisor.patienceNanoseconds }
+    package var linkBytesPerSecond: UInt64 { pacer.advice }
 
     /// Sends probes and replies that are due, and tries again what a full submission ring or an error held up. Every
     /// turn: it costs a few comparisons when there is nothing.

@@ -68,12 +68,12 @@ package struct DatagramVerifier: Sendable {
     }
 
     private func isSound(_ batch: BatchDescriptor) -> Bool {
-        batch.lane.index < Limits.members && batch.sequence > 0
+        batch.lane.index <= Limits.snapshotLane && batch.sequence > 0
             && UInt64(batch.count) * UInt64(batch.stride) <= UInt64(batch.payloadBytes)
     }
 
     private func isSound(_ fragment: FragmentHeader) -> Bool {
-        fragment.lane.index < Limits.members && fragment.sequence > 0 && fragment.sliceBytes > 0
+        fragment.lane.index <= Limits.snapshotLane && fragment.sequence > 0 && fragment.sliceBytes > 0
             && fragment.frameBytes <= batchBytes && fragment.frameBytes > Limits.headerBytes
             && fragment.offset + fragment.sliceBytes <= fragment.frameBytes
     }

@@ -71,6 +71,15 @@ extension Cluster {
             send(
                 .handOver, from: node.id, destination, Packet.bytes { handOver.encode(into: &$0) },
                 "hands \(handOver.ballot) over to \(handOver.successor)")
+        // The exchange of a start goes on beside what a transcript tells.
+        case .recall(let recall):
+            let body = Packet.bytes { recall.encode(into: &$0) }
+            for to in targets(destination, node.id) {
+                send(Packet(kind: .recall, from: node.id, to: to, body: body, text: "recall"))
+            }
+        case .memory(let member, let asked):
+            let body = Packet.bytes { node.core.encodeMemory(of: member, asked: asked, into: &$0) }
+            send(Packet(kind: .memory, from: node.id, to: member, body: body, text: "memory"))
         }
     }
 

@@ -124,7 +124,7 @@ final class Cluster {
 
     func seal(_ i: Int, payload: UInt32? = nil) {
         let node = nodes[i]
-        guard node.isUp, !node.core.isForgetful,
+        guard node.isUp, node.core.isProven,
             node.core.lanes.arriving(
                 node.id, node.generation, node.sealed + 1, committed: node.core.committed[i]) == .next
         else { return }

@@ -9,7 +9,7 @@ final class Single {
 
     init(
         _ me: Int = 0, members: Int = 3, q1: Int? = nil, q2: Int? = nil, quorums given: Quorums? = nil,
-        isForgetful: Bool = false, historySlots: Int = 1_024,
+        isForgetful: Bool = false, historySlots: Int = 1_024, isAnswered: Bool = true,
         recovering: (borrowing Recovery) -> Void = { _ in }
     ) {
         let members = given?.members ?? members
@@ -31,9 +31,12 @@ final class Single {
             case .snapshot(let slot, let cut): core.recover(snapshotSlot: slot, cut: cut)
             case .batch(let batch): _ = core.recover(batch)
             case .item(let item): core.recover(item)
+            case .lacksSnapshot: core.lackSnapshot()
             }
         }
         core.finishRecovery(generation: Generation(epoch: 1, counter: 9))
+        // The others remember nothing, so that it may speak at once.
+        if isAnswered { for member in 0..<members where member != me { memory(from: member) { _ in } } }
         tick()
     }
     final class Recovery {
@@ -41,6 +44,7 @@ final class Single {
             case snapshot(UInt64, Cut)
             case batch(BatchDescriptor)
             case item(LogItem)
+            case lacksSnapshot
         }
         var steps: [Step] = []
         func callAsFunction(_ step: Step) { steps.append(step) }
@@ -87,6 +91,14 @@ final class Single {
         status.epoch = 1
         fill(&status)
         send(.status, from: from, Packet.bytes { status.encode(into: &$0, members: members) })
+    }
+    /// What a member remembers of this replica's earlier starts.
+    func memory(from: Int, _ fill: (inout Memory) -> Void) {
+        var memory = Memory()
+        memory.asked = core.generation
+        memory.epoch = 1
+        fill(&memory)
+        send(.memory, from: from, Packet.bytes { memory.encode(into: &$0, members: members) })
     }
     private var counter: UInt64 = 0
     /// The parts of the answer to a prepare, decoded.

@@ -1,0 +1,55 @@
+// The wide mix: everything that the simulator can do to a cluster, at every size and with every quorum system.
+import TriremeCore
+
+/// What the runs of seeds are drawn from.
+package enum Mix: String, CaseIterable, Sendable {
+    /// The common sizes and the faults of networks, processes and power. Its seeds keep their meaning.
+    case standard
+    /// One to seven replicas, every counting quorum system, all faults, and a quorum that heals before the others.
+    case wide
+
+    package func scenario(seed: UInt64) -> Scenario {
+        switch self {
+        case .standard: .standard(seed: seed)
+        case .wide: .wide(seed: seed)
+        }
+    }
+}
+
+extension Scenario {
+    /// Every counting quorum system of 1 to 7 members that the rules of PROTOCOL §2 allow: n(n + 1)/2 pairs (Q1, Q2) each,
+    /// with the smallest and the largest QF.
+    package static let countingSystems: [Quorums] = (1...7).flatMap { members in
+        (1...members).flatMap { phase1 in
+            (1...members).flatMap { classic in
+                Set([Quorums.smallestFast(members: members, phase1: phase1), members]).sorted().compactMap { fast in
+                    try? Quorums(
+                        members: members, phase1: phase1, classic: classic, fast: fast, allowSingleCopy: true)
+                }
+            }
+        }
+    }
+
+    /// The run that a seed of the wide mix stands for.
+    package static func wide(seed: UInt64) -> Scenario {
+        var random = CoreRandom(seed: seed &* 0xD1B5_4A32 &+ 0x1DE)
+        // Half of the runs have a size that is in use, with the usual quorums; the others go through all.
+        let usual = [1, 2, 3, 3, 3, 4, 5, 5, 6, 7]
+        let drawn =
+            random.below(2) == 0
+            ? try? Quorums.standard(members: random.pick(usual)) : random.pick(countingSystems)
+        guard let quorums = drawn else { preconditionFailure("the usual quorums are refused") }
+        var s = Scenario(seed: seed, quorums: quorums)
+        s.mix = .wide
+        s.drawSizes(&random)
+        s.drawNetwork(&random)
+        s.drawFaults(&random)
+        s.faults = Fault.allCases.filter { _ in random.below(4) == 0 }
+        // Datagrams may change on every link, not only during a fault.
+        s.links.flipPerMillion = random.pick([0, 0, 200, 5_000])
+        s.drawClocks(&random)
+        s.healsQuorumFirst = random.below(2) == 0
+        s.drawLosses()
+        return s
+    }
+}
