@@ -112,7 +112,7 @@ import TriremeService
             (4, "{\"groups\": [[0, 1], [1, 2]]}", ["{0, 1} {1, 2}", "once"]),
             (4, "{\"groups\": [2, 2], \"ofEach\": 3}", ["3 of each group", "1 to 2"]),
             (3, "{\"weights\": [1, 1, 1], \"classic\": 2}", ["quorums.phase1 is missing"]),
-            (3, "{\"weights\": [1, 1, 1], \"phase1\": 1, \"classic\": 2}", ["Q1 {0}", "Q2 {1, 2}", "do not meet"]),
+            (3, "{\"weights\": [1, 1, 1], \"phase1\": 1, \"classic\": 2}", ["Q1 {2}", "Q2 {0, 1}", "do not meet"]),
             (3, "{\"classic\": [[0, 1], [1, 7]]}", ["[1, 7] names member 7", "0 to 2"]),
             (3, "{\"classic\": [[0, 0], [1, 2]]}", ["member 0 twice"]),
             (3, "{\"classic\": {\"atLeast\": 2}}", ["quorums.classic needs \"of\""]),

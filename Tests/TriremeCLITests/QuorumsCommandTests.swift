@@ -71,7 +71,7 @@ import TriremeCore
 
     @Test func availabilityIsNeverRoundedUp() {
         let three = QuorumFamily(members: 3, size: 2)
-        #expect(QuorumReport.availability(QuorumAnalysis.unavailability(three, failureRate: 0.01)) == "99.970 %")
+        #expect(QuorumReport.availability(QuorumAnalysis.unavailability(three, failureRate: 0.01)) == "99.9702 %")
         #expect(QuorumReport.availability(1e-13) == "> 99.9999999999 %")
         #expect(QuorumReport.availability(0) == "100 %" && QuorumReport.availability(1) == "0.00 %")
     }

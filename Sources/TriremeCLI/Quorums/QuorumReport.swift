@@ -103,7 +103,7 @@ package struct QuorumReport {
         }
         // Rounded down: nothing that fails at times is shown as if it never did.
         let steps = (0..<digits).reduce(1.0) { product, _ in product * 10 }
-        return Format.fixed(100 - (down * 100 * steps).rounded(.up) / steps, digits) + " %"
+        return Format.fixed(100 - (down * 100 * steps - 1e-6).rounded(.up) / steps, digits) + " %"
     }
     /// Up to four digits after the point, without zeros at the end.
     static func short(_ value: Double) -> String {
