@@ -12,6 +12,8 @@ package final class ClientGateway: Gateway, ReplySink, @unchecked Sendable {
     private let storage: UnsafeMutableRawPointer
     /// Clients that have a port or are about to; counted by whoever makes one.
     private let clients: UnsafeMutablePointer<UInt64>
+    /// Not 0 once the replica has ended.
+    private var isShut: UnsafeMutablePointer<UInt64> { clients + 1 }
     /// A place stays its client's until nothing of it is left to be done.
     @exclusivity(unchecked) private var ports: [ClientPort?] = []
     @exclusivity(unchecked) private var turn = 0
@@ -33,8 +35,8 @@ package final class ClientGateway: Gateway, ReplySink, @unchecked Sendable {
             byteCount: ring + trm_mpsc_storage_bytes(8, UInt64(Self.ports)), alignment: 128)
         arrivals = storage.bindMemory(to: trm_mpsc.self, capacity: 1)
         trm_mpsc_init(arrivals, storage + ring, 8, UInt64(Self.ports))
-        clients = .allocate(capacity: 1)
-        clients.initialize(to: 0)
+        clients = .allocate(capacity: 2)
+        clients.initialize(repeating: 0, count: 2)
         ports.reserveCapacity(Self.ports)
     }
     deinit {
@@ -60,6 +62,9 @@ package final class ClientGateway: Gateway, ReplySink, @unchecked Sendable {
         var pointer = UInt64(UInt(bitPattern: Unmanaged.passRetained(port).toOpaque()))
         let isPushed = trm_mpsc_try_push(arrivals, &pointer)
         precondition(isPushed, "more clients wait for a port than there are ports")
+        // Whoever ends looks for arrivals after it has said so, and who arrives looks after it has arrived: one sees the other.
+        trm_fence()
+        if trm_load_acquire_u64(isShut) != 0 { port.shut() }
         wake()
         return port
     }
@@ -129,6 +134,8 @@ package final class ClientGateway: Gateway, ReplySink, @unchecked Sendable {
 
     /// The replica ends: clients learn that what is unanswered has an unknown outcome.
     package func shut() {
+        trm_store_release_u64(isShut, 1)
+        trm_fence()
         takeArrivals()
         for port in ports {
             port?.shut()
