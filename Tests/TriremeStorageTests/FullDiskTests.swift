@@ -20,7 +20,7 @@ struct FullDiskTests {
         return bytes.withUnsafeBytes {
             var feed = log.writeSnapshot(slot: slot, $0)
             var refusal: StorageError?
-            while log.isWritingSnapshot {
+            while log.isWritingSnapshot, log.failure == nil {
                 log.device.disk.completeAll()
                 while let event = log.next() { if case .snapshotRefused(let error) = event { refusal = error } }
                 log.pump()
