@@ -49,7 +49,11 @@ extension Replica {
             status.sequencing = currentBallot
             status.firstProposed = sequencing.firstSlot
             status.lastProposed = sequencing.nextSlot - 1
+            status.anyFrom = anyFrom
         }
+        status.marks = ownMarks()
+        status.decideMicroseconds = sample.microseconds
+        status.decideSamples = sample.count
         for lane in 0..<members {
             status.received[lane] = lanes.received(ReplicaID(lane))
             status.durable[lane] = lanes.durable(ReplicaID(lane))

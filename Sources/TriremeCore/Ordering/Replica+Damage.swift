@@ -23,11 +23,8 @@ extension Replica {
     }
 
     /// Whether the log holds what this replica has voted for.
-    private func possesses(_ vote: VoteRecord) -> Bool {
-        guard vote.entry.kind == .cut else { return true }
-        let passed = vote.slot > commitIndex ? committed : snapshotCut
-        return lanes.possesses(vote.entry.cut, snapshot: snapshotCut, passed: passed) == .held
-    }
+    func possesses(_ vote: VoteRecord) -> Bool { possession(of: vote.entry, vote.slot) == .held }
+
     /// The disk has lost the content of a batch whose name and digest are known; `sequence` is the lowest such of its
     /// generation, or nil when all are here again. No vote says any more that it is held until then (PROTOCOL §4 ◆).
     package mutating func lost(_ lane: ReplicaID, _ generation: Generation, from sequence: UInt64?) {
