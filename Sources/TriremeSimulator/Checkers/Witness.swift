@@ -236,22 +236,24 @@ package final class Witness {
     /// (PROTOCOL §4 ◆). The replica that decides counts its own vote when it is durable, reported or not.
     ///
     /// - Parameter hasVote: whether the replica's disk holds its own vote for the slot in a ballot.
-    package func checkDecided(
+    /// - Returns: the ballot; nil where there is none, which is reported.
+    @discardableResult package func checkDecided(
         _ slot: UInt64, _ entry: Entry, by replica: ReplicaID, quorums: Quorums, hasVote: (Ballot) -> Bool
-    ) {
+    ) -> Ballot? {
         var best = MemberSet()
         for ballot in ballots[slot] ?? [] {
             guard let proposed = proposals[Proposal(slot: slot, ballot: ballot, half: .classic)],
                 proposed.entry == entry
             else { continue }
             var voters = proposed.voters
-            if quorums.isClassic(voters) { return }
+            if quorums.isClassic(voters) { return ballot }
             if hasVote(ballot) { voters.insert(replica) }
-            if quorums.isClassic(voters) { return }
+            if quorums.isClassic(voters) { return ballot }
             if voters.count >= best.count { best = voters }
         }
         referee.report(
             "replica \(replica) holds \(DecidedEntries.describe(entry)) decided in slot \(slot), for which in no ballot more than "
                 + "\(best) reported a durable vote; a Q2 has \(quorums.classic)")
+        return nil
     }
 }

@@ -24,6 +24,8 @@ package struct Situations: Sendable {
     package var executed = 0
     package var acknowledged = 0
     package var slots = 0
+    /// Slots of which the deciding votes were cast in a fast ballot.
+    package var decidedInFastBallots = 0
     // Of bad disks: sectors that rotted, writes that went astray, crashes that forgot; starts that knew it, starts to which others
     // told it; batches found damaged, and mended.
     package var rots = 0
@@ -88,8 +90,13 @@ package struct Situations: Sendable {
         ("quorums alone with none left", \.hopelessQuorums),
     ]
 
+    /// What is counted and not yet asked of a soak, since the engine does not do it (PROTOCOL §7).
+    package nonisolated(unsafe) static let notBuilt: [(name: String, count: WritableKeyPath<Situations, Int>)] = [
+        ("decided in fast ballots", \.decidedInFastBallots)
+    ]
+
     package mutating func add(_ other: Situations) {
-        for (_, count) in Self.wanted + Self.excuses { self[keyPath: count] += other[keyPath: count] }
+        for (_, count) in Self.wanted + Self.notBuilt + Self.excuses { self[keyPath: count] += other[keyPath: count] }
         for i in faults.indices { faults[i] += other.faults[i] }
     }
 
@@ -101,7 +108,7 @@ package struct Situations: Sendable {
     }
     /// All counts, in lines of about a hundred characters.
     package var lines: [String] {
-        let counts = Self.wanted.map { "\($0.name) \(self[keyPath: $0.count])" }
+        let counts = (Self.wanted + Self.notBuilt).map { "\($0.name) \(self[keyPath: $0.count])" }
         let faults = Fault.allCases.map { "\($0) \(self.faults[$0.rawValue])" }
         let excuses = Self.excuses.map { "\($0.name) \(self[keyPath: $0.count])" }
         return Self.wrapped("situations:", counts) + Self.wrapped("faults:", faults) + Self.wrapped("excused:", excuses)

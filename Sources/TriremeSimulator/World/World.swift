@@ -185,10 +185,11 @@ package final class World {
             for slot in node.commitIndex + 1...commit {
                 guard let entry = participant.decidedEntry(slot) else { continue }
                 if entries.decided(entry, slot: slot, by: node.replica), participant.keepsLog, scenario.members > 1 {
-                    wire.witness.checkDecided(slot, entry, by: node.replica, quorums: scenario.quorums) {
+                    let ballot = wire.witness.checkDecided(slot, entry, by: node.replica, quorums: scenario.quorums) {
                         // A bad disk may have lost it since.
                         isFrail(node) || node.image.holdsVote(slot, $0)
                     }
+                    if ballot?.kind == .fast { situations.decidedInFastBallots += 1 }
                 }
             }
             trace.note(queue.now, node.replica.index, "decided through slot \(commit)")

@@ -115,5 +115,19 @@ import TriremeCore
         acceptor.status(from: 1) { $0.promise = b(9, 1, epoch: 3) }
         #expect(acceptor.turn().items == [])
         #expect(acceptor.core.currentBallot.isNone && acceptor.core.promise.isNone)
+    }  // Nor has a status of one, whose votes would decide.
+    @Test func anotherEpochsStatusIsIgnored() {
+        let learner = Single()
+        learner.propose(b(1, 1), slot: 1, .nothing)
+        for (epoch, decided) in [(2, 0), (1, 1)] as [(UInt32, UInt64)] {
+            for member in 1...2 {
+                learner.status(from: member) {
+                    $0.epoch = epoch
+                    $0.votes = VoteRun(ballot: b(1, 1), first: 1, last: 1)
+                }
+            }
+            learner.turn()
+            #expect(learner.core.commitIndex == decided)
+        }
     }
 }
