@@ -57,6 +57,10 @@ final class Account {
     private(set) var acknowledged: Int64 = 0
     private(set) var refusals: [String] = []
     private(set) var stoodStill = false
+    /// Commands whose replica jumped over them with another one's state: executed or not (PROTOCOL §8).
+    private(set) var unknown = 0
+    /// How long an answer may take: a machine that builds beside this has a slow disk.
+    private static let patienceSeconds = 20.0
 
     func refused(_ sentence: String) { refusals.append(sentence) }
 
@@ -68,15 +72,16 @@ final class Account {
             for _ in 0..<times {
                 let command = withUnsafeBytes(of: (UInt64(7).littleEndian, amount.littleEndian)) { Array($0) }
                 var isAnswered = false
+                var isUnknown = false
                 func take(_ tag: UInt64, _ reply: UnsafeRawBufferPointer) {
                     isAnswered = true
                     if reply.count == 8 { balance = reply.loadUnaligned(as: Int64.self) }
                 }
                 submitted += amount
                 try command.withUnsafeBytes { try client.submitWaiting($0, tag: 0, take) }
-                let end = Date().addingTimeInterval(5)
-                while !isAnswered {
-                    if client.poll(take) > 0 { break }
+                let end = Date().addingTimeInterval(Self.patienceSeconds)
+                while !isAnswered, !isUnknown {
+                    if client.poll(unknown: { _ in isUnknown = true }, take) > 0 { break }
                     if let failure = host.failure {
                         refusals.append(failure)
                         return balance
@@ -87,7 +92,7 @@ final class Account {
                     }
                     usleep(50)
                 }
-                acknowledged += amount
+                if isUnknown { unknown += 1 } else { acknowledged += amount }
             }
         } catch {
             if let failure = host.failure { refusals.append(failure) } else { refusals.append("\(error)") }

@@ -115,7 +115,17 @@ import TriremeCore
         acceptor.status(from: 1) { $0.promise = b(9, 1, epoch: 3) }
         #expect(acceptor.turn().items == [])
         #expect(acceptor.core.currentBallot.isNone && acceptor.core.promise.isNone)
-    }  // Nor has a status of one, whose votes would decide.
+    }
+    // Nor has a ballot that another than its owner prepares.
+    @Test func nobodyPreparesAnothersBallot() {
+        let acceptor = Single()
+        let body = Packet.bytes { Prepare(ballot: b(5, 1), from: 1).encode(into: &$0) }
+        acceptor.send(.prepare, from: 2, body)
+        #expect(acceptor.turn().items == [] && acceptor.core.promise.isNone)
+        acceptor.send(.prepare, from: 1, body)
+        #expect(acceptor.core.promise == b(5, 1))
+    }
+    // Nor has a status of another epoch, whose votes would decide.
     @Test func anotherEpochsStatusIsIgnored() {
         let learner = Single()
         learner.propose(b(1, 1), slot: 1, .nothing)
