@@ -46,12 +46,14 @@ package enum MessageDelays {
         scenario.orderings = [Ordering](repeating: ordering, count: quorums.members)
         let world = World(scenario, factory: EngineParticipant.maker())
         world.begin()
-        world.run(until: 200 * unit)
-        let sequencer = world.nodes.first { $0.role == .sequencer }?.replica.index ?? 0
-        let others = (0..<quorums.members).filter { $0 != sequencer }
+        world.run(until: 400 * unit)
         var row = DelayRow(quorums: name, ordering: ordering)
         // The first command of each opens its lane.
         for origin in 0..<quorums.members { _ = delays(of: [origin], in: world) }
+        guard let sequencer = world.nodes.first(where: { $0.role == .sequencer })?.replica.index else {
+            preconditionFailure("a calm cluster has no sequencer")
+        }
+        let others = (0..<quorums.members).filter { $0 != sequencer }
         row.fromSequencer = delays(of: [sequencer], in: world).own
         let from = others.map { delays(of: [$0], in: world) }
         row.fromOthers = (from.map(\.own).min() ?? 0)...(from.map(\.own).max() ?? 0)
