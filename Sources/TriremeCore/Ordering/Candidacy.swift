@@ -15,7 +15,7 @@ struct Candidacy: ~Copyable {
     private let picks: SlotRing<VoteRecord>
     /// Per member, which parts of its answer have come, and of which answer: an acceptor whose commit index has risen cuts
     /// its answer anew, and parts of two answers make no whole one.
-    private struct Answer {
+    fileprivate struct Answer {
         var commitIndex: UInt64 = 0
         var parts: UInt8 = 0
         var have = InlineArray<4, UInt64>(repeating: 0)
@@ -24,9 +24,9 @@ struct Candidacy: ~Copyable {
     private var answers = InlineArray<16, Answer>(repeating: Answer())
     private let members: Int
 
-    init(members: Int) {
+    init(members: Int, windowSlots: Int) {
         self.members = members
-        picks = SlotRing(capacity: Limits.votingWindowSlots * 2, repeating: VoteRecord())
+        picks = SlotRing(capacity: windowSlots * 2, repeating: VoteRecord())
     }
 
     mutating func begin(_ ballot: Ballot, from: UInt64, now: UInt64) {
@@ -72,5 +72,43 @@ struct Candidacy: ~Copyable {
     func pick(_ slot: UInt64) -> Entry {
         let cell = picks[slot]
         return cell.slot == slot && cell.index == ballot.rank ? cell.entry : .nothing
+    }
+}
+
+extension Candidacy {
+    /// Without a candidacy or a reign nothing of it is read any more; in a reign only what is still to be proposed again.
+    mutating func walk(_ w: inout StateWalk, _ role: Role) {
+        if w.isReading {
+            begin(.none, from: 1, now: StateWalk.now)
+            for place in 0..<UInt64(picks.capacity) { picks[place].index = 0 }
+        }
+        guard role != .follower else { return }
+        w.visit(&ballot)
+        w.visit(&from)
+        w.leaveOut(time: &startedAt)
+        w.visit(&highestVoted)
+        for place in 0..<UInt64(picks.capacity) {
+            var isOfThis = picks[place].index == ballot.rank
+            w.visit(&isOfThis)
+            guard isOfThis else { continue }
+            w.visit(&picks[place].slot)
+            w.visit(&picks[place].ballot)
+            w.visit(&picks[place].half)
+            w.visit(&picks[place].entry)
+            if w.isReading { picks[place].index = ballot.rank }
+        }
+        guard role != .sequencer else { return }
+        w.visit(&promised)
+        w.visit(&commitIndex)
+        for member in 0..<members { answers[member].walk(&w) }
+    }
+}
+
+extension Candidacy.Answer {
+    fileprivate mutating func walk(_ w: inout StateWalk) {
+        w.visit(&commitIndex)
+        w.visit(&parts)
+        for word in 0..<4 { w.visit(&have[word]) }
+        w.visit(&count)
     }
 }
