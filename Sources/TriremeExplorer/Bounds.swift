@@ -23,7 +23,7 @@ package struct Bounds: Sendable {
                     description: "\(name) is \(value); \(range.lowerBound) to \(range.upperBound) can be explored")
             }
         }
-        try check("replicas", quorums.members, 1...4)
+        try check("replicas", quorums.members, 1...Self.mostMembers)
         try check("candidacies", candidacies, 0...7)
         try check("crashes", crashes, 0...7)
         try check("batches", batches, 0...7)
@@ -34,6 +34,7 @@ package struct Bounds: Sendable {
         self.batches = batches
     }
 
+    package static let mostMembers = 4
     package var members: Int { quorums.members }
     /// The most slots that a window of the explorer holds.
     private static var mostSlots: Int { 16 }

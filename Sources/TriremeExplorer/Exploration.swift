@@ -9,6 +9,8 @@ package struct Exploration: Sendable {
     package var turns = 0
     /// The most choices from the beginning to any state.
     package var depth = 0
+    /// Different lists of entries that were decided, slot by slot, in some state: whether anything happened at all.
+    package var decisions = 0
     package var seconds = 0.0
     /// Whether all states were seen; false where a limit or a violation came first.
     package var isComplete = false

@@ -79,6 +79,7 @@ package final class Explorer {
         result.states = states.count
         result.replicaStates = turns.states.count
         result.turns = turns.count
+        result.decisions = ledgers.lists.count - 1
     }
 
     private func add(from parent: UInt32, code: UInt32) {

@@ -14,9 +14,7 @@ extension Replay {
         -> Exploration.Violation
     {
         let replay = Replay(bounds, vocabulary)
-        var words: [String] = []
         for step in path {
-            words.append(replay.word(step))
             do {
                 try replay.take(step)
             } catch {
@@ -26,7 +24,7 @@ extension Replay {
         precondition(
             replay.finding == sentence, "an exploration finds: \(sentence); its replay: \(replay.finding ?? "nothing")")
         return Exploration.Violation(
-            sentence: sentence, steps: replay.lines, replay: words.joined(separator: " "))
+            sentence: sentence, steps: replay.lines, replay: replay.words)
     }
 
     func word(_ step: Step) -> String {

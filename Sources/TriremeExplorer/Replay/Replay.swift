@@ -13,10 +13,14 @@ package final class Replay {
     let nodes: [Node]
     private let judge: Judge
     private var ledgers = Ledgers()
-    private var left: Left
+    private(set) var left: Left
     /// What is under way, in the order in which it was first sent: its place here is what the words of a path name.
     private(set) var underWay: [MessageID] = []
     private var asked: [MessageID] = []
+    /// The turns that the last step consisted of, answers included.
+    private(set) var taken: [(replica: Int, choice: Choice)] = []
+    /// The path so far, in words.
+    private(set) var words = ""
     /// The first thing that is wrong, if anything is.
     package private(set) var finding: String?
     /// What happened, one step a line.
@@ -43,7 +47,9 @@ package final class Replay {
         let before = underWay.compactMap { vocabulary.messages[Int($0)].proposal }
         let decided = node.core.commitIndex
         let role = node.core.role
-        node.take(step.choice)
+        words += (words.isEmpty ? "" : " ") + word(step)
+        taken = []
+        take(step.choice, node)
         finding = finding ?? node.finding
         var line = title
         for record in node.appended { line += "; logs \(vocabulary.records[Int(record)].text(bounds.members))" }
@@ -62,11 +68,16 @@ package final class Replay {
             line += "; sends #\(place) to \(message.to): \(message.text(bounds.members))"
         }
         lines.append(line)
-        if step.choice == .crash, left.crashes == 0 { for node in nodes { node.take(.forgetOrder) } }
+        if step.choice == .crash, left.crashes == 0 { for node in nodes { take(.forgetOrder, node) } }
         let facts = nodes.map(\.facts)
         finding =
             finding ?? judge.judge(underWay.compactMap { vocabulary.messages[Int($0)].proposal }, before, facts)
             ?? judge.judgeDecided(facts, &ledgers, &left.ledger)
+    }
+
+    private func take(_ choice: Choice, _ node: Node) {
+        node.take(choice)
+        taken.append((node.id.index, choice))
     }
 
     private func pay(_ step: Step) throws(ReplayError) {
@@ -95,7 +106,7 @@ package final class Replay {
             if asked.contains(number) { continue }
             asked.append(number)
             for node in nodes where message.to.contains(node.id) {
-                node.take(.deliver(number))
+                take(.deliver(number), node)
                 finding = finding ?? node.finding
                 send(node.sent)
             }
