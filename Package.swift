@@ -61,13 +61,15 @@ let package = Package(
             name: "TriremeCLI",
             dependencies: [
                 "CAllocations", "CTrireme", "Trireme", "TriremeBench", "TriremeRuntime", "TriremeService",
-                "TriremeSimulator", "TriremeStorage",
-                "TriremeTuning",
+                "TriremeExplorer", "TriremeSimulator", "TriremeStorage", "TriremeTuning",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: settings),
         .target(
             name: "TriremeSimulator", dependencies: ["CTrireme", "TriremeRuntime", "TriremeStorage", "TriremeTransport"],
             swiftSettings: settings),
+        .target(name: "TriremeExplorer", dependencies: ["TriremeCore"], swiftSettings: settings),
+        .testTarget(
+            name: "TriremeExplorerTests", dependencies: ["TriremeCore", "TriremeExplorer"], swiftSettings: settings),
         .testTarget(
             name: "TriremeStorageTests", dependencies: ["CTrireme", "TriremeStorage"], swiftSettings: settings),
         .testTarget(

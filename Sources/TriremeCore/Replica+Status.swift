@@ -33,6 +33,7 @@ extension Replica {
         status.waitedForData = waitedForData
         if mayVote, runDurable >= runFirst {
             status.votes = VoteRun(ballot: votingBallot, first: runFirst, last: runDurable)
+            runTold = runDurable
         }
         if isForgetful { status.flags.insert(.observes) }
         if isStranded { status.flags.insert(.stranded) }

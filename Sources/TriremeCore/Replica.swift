@@ -31,7 +31,7 @@ struct ProposalRecord {
     var entry = Entry.nothing
 }
 
-package enum Role: Equatable, Sendable {
+package enum Role: UInt8, Sendable {
     case follower
     /// Waits for promises from a `Q1`; `from` as in its prepare.
     case candidate
@@ -77,6 +77,8 @@ package struct Replica: ~Copyable {
     var nextVote: UInt64 = 1
     var runFirst: UInt64 = 1
     var runDurable: UInt64 = 0
+    /// The last slot of a run that a status of this start told.
+    var runTold: UInt64 = 0
     package internal(set) var highestVoted: UInt64 = 0
     package internal(set) var waitedForData: UInt32 = 0
     var waitingSlot: UInt64 = 0
@@ -98,7 +100,7 @@ package struct Replica: ~Copyable {
     package internal(set) var oldestEntry: UInt64 = 1
     var lastCommitAt: UInt64 = 0
     /// Slots up to here are noted in the log as decided.
-    var noted: UInt64 = 0
+    package internal(set) var noted: UInt64 = 0
     var notedAt: UInt64 = 0
     var fetch = Retry()
     /// Set while nobody has the entries that this replica lacks any more (PROTOCOL §8).
@@ -138,6 +140,8 @@ package struct Replica: ~Copyable {
     var fast = FastRound()
     let fastProposals: FastProposals
     let waitingSlots: SlotRing<WaitingSlot>
+    /// No slot above is proposed: where the explorer's smaller rings end.
+    let lastSlot: UInt64
     package internal(set) var fastCounts = FastCounts()
     var kindChoice = KindChoice()
     var sample = DecisionSample()
@@ -160,7 +164,12 @@ package struct Replica: ~Copyable {
     /// - Parameters:
     ///   - isForgetful: whether a promise, a vote or a vow may be lost (PROTOCOL §9 ◆).
     ///   - seed: of the random waits.
-    package init(_ configuration: CoreConfiguration, isForgetful: Bool = false, seed: UInt64) {
+    ///   - windowSlots: room for votes and proposals, a power of two. The explorer, which knows how many slots there will be, takes
+    ///     less than what a replica needs.
+    package init(
+        _ configuration: CoreConfiguration, isForgetful: Bool = false, seed: UInt64,
+        windowSlots: Int = Limits.votingWindowSlots
+    ) {
         self.configuration = configuration
         mayHaveLostVows = isForgetful
         random = CoreRandom(seed: seed)
@@ -169,13 +178,15 @@ package struct Replica: ~Copyable {
         peers.initialize(repeating: Peer(), count: configuration.members)
         arrived = .allocate(capacity: 1)
         arrived.initialize(to: Status())
-        votes = SlotRing(capacity: Limits.votingWindowSlots, repeating: VoteRecord())
-        proposals = SlotRing(capacity: Limits.votingWindowSlots, repeating: ProposalRecord())
-        vows = SlotRing(capacity: Limits.votingWindowSlots, repeating: Vow())
-        fastProposals = FastProposals(members: configuration.members)
-        waitingSlots = SlotRing(capacity: Limits.fastWindowSlots, repeating: WaitingSlot())
+        votes = SlotRing(capacity: windowSlots, repeating: VoteRecord())
+        proposals = SlotRing(capacity: windowSlots, repeating: ProposalRecord())
+        vows = SlotRing(capacity: windowSlots, repeating: Vow())
+        let fastSlots = min(windowSlots, Limits.fastWindowSlots)
+        fastProposals = FastProposals(members: configuration.members, windowSlots: fastSlots)
+        waitingSlots = SlotRing(capacity: fastSlots, repeating: WaitingSlot())
+        lastSlot = windowSlots < Limits.votingWindowSlots ? UInt64(windowSlots) - 1 : Limits.slotMaximum
         history = EntryHistory(slots: configuration.entryHistorySlots, members: configuration.members)
-        candidacy = Candidacy(members: configuration.members)
+        candidacy = Candidacy(members: configuration.members, windowSlots: windowSlots)
         executor = Executor(
             members: configuration.members, timestampStep: configuration.timing.timestampStepMicroseconds)
     }

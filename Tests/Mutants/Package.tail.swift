@@ -2,9 +2,13 @@
 package.targets.append(
     .executableTarget(
         name: "seeds", dependencies: ["TriremeSimulator"], path: "Tests/Mutants/Seeds", swiftSettings: settings))
+package.targets.append(
+    .executableTarget(
+        name: "explorations", dependencies: ["TriremeExplorer"], path: "Tests/Mutants/Explorations",
+        swiftSettings: settings))
 package.products = []
 do {
-    var needed: Set<String> = ["seeds", "TriremeCoreTests", "TriremeStorageTests", "TriremeSimulatorTests"]
+    var needed: Set<String> = ["seeds", "explorations", "TriremeCoreTests", "TriremeStorageTests", "TriremeSimulatorTests"]
     var packages: Set<String> = []
     var before = -1
     while before != needed.count {

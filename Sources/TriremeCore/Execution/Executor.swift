@@ -69,3 +69,12 @@ package struct Executor {
         return .endOfSlot(current)
     }
 }
+
+extension Executor {
+    mutating func walk(_ w: inout StateWalk) {
+        w.visit(&slot)
+        w.visit(&cut)
+        w.visit(&next, or: Cut()) { $0.visit(&$1) }
+        w.visit(&lanesDone)
+    }
+}

@@ -314,3 +314,34 @@ package struct Lanes: ~Copyable {
         return result
     }
 }
+
+extension Lanes {
+    /// Open tracks with their places, since a place decides which goes first when all are taken; of their rings what may still be
+    /// read.
+    mutating func walk(_ w: inout StateWalk) {
+        for i in 0..<count {
+            w.visit(&tracks[i].isLive)
+            if tracks[i].isLive { tracks[i].walk(&w) }
+        }
+        w.visit(&executed)
+        w.visit(&receivedFloor)
+        w.visit(&durableFloor)
+        w.visit(&hasLost)
+    }
+}
+
+extension LaneTrack {
+    fileprivate mutating func walk(_ w: inout StateWalk) {
+        w.visit(&generation)
+        w.visit(&base)
+        w.visit(&appended)
+        w.visit(&durable)
+        w.visit(&lost)
+        w.visit(&wanted)
+        let first = max(base, appended - min(appended, Lanes.span - 1))
+        for sequence in first...appended {
+            w.visit(&digests[Int(sequence & (Lanes.span - 1))])
+            if sequence > base { w.visit(index: &indexes[Int(sequence & (Lanes.span - 1))]) }
+        }
+    }
+}

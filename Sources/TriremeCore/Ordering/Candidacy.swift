@@ -22,7 +22,7 @@ struct Candidacy: ~Copyable {
     private let window: Int
     /// Per member, which parts of its answer have come, and of which answer: an acceptor whose commit index has risen cuts
     /// its answer anew, and parts of two answers make no whole one.
-    private struct Answer {
+    fileprivate struct Answer {
         var commitIndex: UInt64 = 0
         var parts: UInt8 = 0
         var have = InlineArray<4, UInt64>(repeating: 0)
@@ -31,9 +31,9 @@ struct Candidacy: ~Copyable {
     private var answers = InlineArray<16, Answer>(repeating: Answer())
     private let members: Int
 
-    init(members: Int) {
+    init(members: Int, windowSlots: Int) {
         self.members = members
-        window = Limits.votingWindowSlots
+        window = windowSlots
         reported = .allocate(capacity: members * window)
         stamps = .allocate(capacity: members * window)
         stamps.initialize(repeating: Stamp(), count: members * window)
@@ -145,5 +145,45 @@ extension Entry {
     mutating func join(_ other: Entry) {
         guard other.kind == .cut else { return }
         if kind == .cut { cut.join(other.cut) } else { self = other }
+    }
+}
+
+extension Candidacy {
+    /// Without a candidacy or a reign nothing of it is read any more; in a reign only what is still to be proposed again.
+    mutating func walk(_ w: inout StateWalk, _ role: Role) {
+        if w.isReading {
+            begin(.none, from: 1, now: StateWalk.now)
+            for cell in 0..<members * window { stamps[cell] = Stamp() }
+        }
+        guard role != .follower else { return }
+        w.visit(&ballot)
+        w.visit(&from)
+        w.leaveOut(time: &startedAt)
+        w.visit(&highestVoted)
+        w.visit(&promised)
+        for cell in 0..<members * window {
+            var isOfThis = stamps[cell].rank == ballot.rank
+            w.visit(&isOfThis)
+            guard isOfThis else { continue }
+            if w.isReading { (reported + cell).initialize(to: VoteRecord()) }
+            w.visit(&stamps[cell].slot)
+            stamps[cell].rank = ballot.rank
+            reported[cell].slot = stamps[cell].slot
+            w.visit(&reported[cell].ballot)
+            w.visit(&reported[cell].half)
+            w.visit(&reported[cell].entry)
+        }
+        guard role != .sequencer else { return }
+        w.visit(&commitIndex)
+        for member in 0..<members { answers[member].walk(&w) }
+    }
+}
+
+extension Candidacy.Answer {
+    fileprivate mutating func walk(_ w: inout StateWalk) {
+        w.visit(&commitIndex)
+        w.visit(&parts)
+        for word in 0..<4 { w.visit(&have[word]) }
+        w.visit(&count)
     }
 }

@@ -42,3 +42,29 @@ package struct EntryHistory: ~Copyable {
         return Entry(cut)
     }
 }
+
+extension EntryHistory {
+    /// The entries that are there, in the order of their cells.
+    func walk(_ w: inout StateWalk) {
+        var present = 0
+        for cell in 0..<capacity where heads[cell].slot > 0 {
+            present += 1
+            if w.isReading { heads[cell].slot = 0 }
+        }
+        w.visit(&present)
+        var cell: UInt64 = 0
+        for _ in 0..<present {
+            var slot: UInt64 = 0
+            var entry = Entry.nothing
+            if !w.isReading {
+                while heads[cell].slot == 0 { cell += 1 }
+                slot = heads[cell].slot
+                entry = self.entry(slot) ?? .nothing
+                cell += 1
+            }
+            w.visit(&slot)
+            w.visit(&entry)
+            if w.isReading { store(slot, entry) }
+        }
+    }
+}

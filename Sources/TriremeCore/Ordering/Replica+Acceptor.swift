@@ -106,6 +106,7 @@ extension Replica {
         nextVote = slot
         runFirst = slot
         runDurable = slot - 1
+        runTold = slot - 1
     }
 
     /// The batches under a cut exist: whoever lacks them asks for them.

@@ -30,6 +30,8 @@ extension Replica {
     package mutating func lost(_ lane: ReplicaID, _ generation: Generation, from sequence: UInt64?) {
         lanes.setLost(lane, generation, from: sequence)
         statusDue(in: timing.coalesceNanoseconds)
+        // What no status has told yet is looked at again; the rest was true when it was said.
+        runDurable = min(runDurable, max(runTold, runFirst - 1))
         advanceRun()
     }
     /// After ``finishRecovery(generation:)``: of the votes that the log holds those are reported whose batches are here.

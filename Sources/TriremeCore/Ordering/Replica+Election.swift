@@ -136,8 +136,9 @@ extension Replica {
         takeBallot(into: &effects)
     }
 
-    /// Takes a ballot above all that were seen: its own promise first, durably, and only then the prepare (◆).
-    mutating func takeBallot(_ kind: Ballot.Kind? = nil, into effects: inout Effects) {
+    /// Takes a ballot above all that were seen: its own promise first, durably, and only then the prepare (◆). When to do so is no
+    /// question of safety: the explorer takes one at any moment.
+    package mutating func takeBallot(_ kind: Ballot.Kind? = nil, into effects: inout Effects) {
         guard mayPromise, logHasRoom else { return }
         let last = max(currentBallot.round, promise.round)
         guard last < .max else { return }

@@ -13,10 +13,10 @@ struct FastProposals: ~Copyable {
     private let entries: UnsafeMutablePointer<Entry>
     private let alternatives: Int
 
-    init(members: Int) {
-        cells = SlotRing(capacity: Limits.fastWindowSlots, repeating: Cell())
+    init(members: Int, windowSlots: Int) {
+        cells = SlotRing(capacity: windowSlots, repeating: Cell())
         alternatives = members
-        entries = .allocate(capacity: Limits.fastWindowSlots * members)
+        entries = .allocate(capacity: windowSlots * members)
     }
     deinit { entries.deallocate() }
 
@@ -48,5 +48,21 @@ struct FastProposals: ~Copyable {
         (place(slot) + cells[slot].count).initialize(to: entry)
         cells[slot].count += 1
         return true
+    }
+}
+
+extension FastProposals {
+    /// Cells of lower ballots are not read any more, but cost no error.
+    func walk(_ w: inout StateWalk) {
+        for place in 0..<UInt64(cells.capacity) {
+            w.visit(&cells[place].slot)
+            w.visit(&cells[place].ballot)
+            w.visit(&cells[place].count)
+            let first = entries + Int(place) * alternatives
+            for i in 0..<cells[place].count {
+                if w.isReading { (first + i).initialize(to: .nothing) }
+                w.visit(&first[i])
+            }
+        }
     }
 }

@@ -98,7 +98,7 @@ extension Replica {
     }
 
     /// The registers that a status tells: a pipeline's slots, and a few below the commit index that some member may still lack.
-    func ownMarks() -> VoteMarks {
+    package func ownMarks() -> VoteMarks {
         var marks = VoteMarks()
         guard !fast.ballot.isNone, mayVote else { return marks }
         var lowest = commitIndex

@@ -13,7 +13,7 @@ extension Replica {
         if known < own { cut[me.index] = own }
         if role == .sequencer { takeUpIdle(into: &cut) }
         let slot = max(fast.from, commitIndex + 1, fast.highest + 1)
-        guard !cut.isEmpty, slot <= commitIndex + fastPipeline else { return }
+        guard !cut.isEmpty, slot <= min(commitIndex + fastPipeline, lastSlot) else { return }
         cut.timestamp = wallClock
         let entry = Entry(cut)
         effects.add(

@@ -3,9 +3,9 @@
 extension Replica {
     /// `any`'s `from`: the first slot above all that may have been voted for or decided in lower ballots; those below are proposed
     /// in half 1 ◆.
-    var anyFrom: UInt64 {
+    package var anyFrom: UInt64 {
         role == .sequencer && currentBallot.kind == .fast
-            ? max(candidacy.highestVoted + 1, candidacy.commitIndex + 1, sequencing.firstSlot) : 0
+            ? max(candidacy.highestVoted + 1, sequencing.firstSlot) : 0
     }
 
     /// How long a slot may wait in half 0 after it was first seen: twice what decisions take.
