@@ -29,6 +29,7 @@ import TriremeExplorer
             "Candidacy.stamps",
             "LaneTrack.isLive", "Candidacy.members", "Executor.members", "Executor.step", "EntryHistory.members",
             // Memory of rings: their cells are walked by who owns them.
+            "EntryHistory.positions",
             "Lanes.digests", "Lanes.indexes",
             // Inside of what is left out as a whole.
             "Retry.dueAt", "Retry.attempts", "VainWait.slot", "VainWait.since", "CoreRandom.state",
@@ -50,7 +51,7 @@ import TriremeExplorer
     private static let walked: Set = [
         "Replica", "Peer", "VoteRecord", "ProposalRecord", "Recalling", "Exposure", "Candidacy", "Answer", "Sequencing",
         "Lanes", "LaneTrack", "EntryHistory", "Executor", "Status", "Memory", "VoteRun", "Cut", "Entry", "Position",
-        "StatusNumber", "Ballot", "Retry", "VainWait", "CoreRandom", "Vow", "FastRound", "FastProposals", "Cell",
+        "StatusNumber", "Ballot", "Retry", "VainWait", "CoreRandom", "Vow", "FastRound", "FastProposals",
         "VoteMarks",
     ]
 

@@ -121,7 +121,7 @@ package final class EngineParticipant: Participant {
             "; \(engine.waitingForExecution), refused \(counters.refusedBatches), wrong digests \(counters.wrongDigests)"
         return "\(log), promise \(engine.core.promise), snapshot \(engine.core.snapshotSlot), executed slot "
             + "\(executedSlot), entries from \(oldestEntry), \(engine.maySeal ? "may" : "may not") seal, in flight "
-            + "\(engine.ownInFlight), lanes\(lanes)"
+            + "\(engine.ownInFlight), lanes\(lanes); \(engine.core.account)"
     }
 }
 

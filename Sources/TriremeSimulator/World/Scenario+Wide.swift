@@ -36,6 +36,9 @@ extension Scenario {
         s.timing.stuckNanoseconds = 10 * s.timing.suspicionNanoseconds
         s.timing.heartbeatNanoseconds = s.timing.suspicionNanoseconds / 4
         s.settleNanoseconds = 40_000_000
+        // Candidacies in such numbers fill a small log with votes that mean nothing any more.
+        s.segments = 16
+        s.segmentBytes = max(s.segmentBytes, 262_144)
         s.finalCommands = 6
         s.links.delayNanoseconds = random.pick([10_000, 30_000, 100_000])
         s.links.spikeNanoseconds = min(s.links.spikeNanoseconds, 20_000_000)

@@ -4,7 +4,10 @@ import TriremeCore
 extension World {
     func nextPhase() {
         switch phase {
-        case .faults: heal()
+        case .faults:
+            // Who has lost something is told so before power is cut again: else those who remember forget it, too.
+            guard queue.now >= faultsHeldUntil else { return schedulePhase(after: faultsHeldUntil - queue.now) }
+            heal()
         case .settling: beginProgress()
         case .progress: judgeStandstill()
         case .done: break
