@@ -1,13 +1,21 @@
 # Measurements beyond `make bench`; see Benchmarks/README.md. Included by the top Makefile.
 #   make bench-network [ARGS="…"]   replicas in network namespaces with shaped links (root)
+#   make bench-sites [ARGS="…"]     latency from each of some distant sites, classic, fast and adaptive (root)
+#   make bench-quorums [ARGS="…"]   small second-phase quorums beside majorities
 #   make micro-bench [ARGS="…"]     the hot paths, one by one
 #   make micro-bench-check          the same against Benchmarks/Thresholds
 #   make bench-recovery [ARGS="…"]  a log of a gigabyte recovered, beside its disk
 #   make compare [ARGS="…"]         redis and etcd beside Trireme
 
-.PHONY: bench-recovery bench-network micro-bench micro-bench-check compare
+.PHONY: bench-recovery bench-network bench-sites bench-quorums micro-bench micro-bench-check compare
 bench-network: build
 	Benchmarks/network/run $(ARGS)
+
+bench-sites: build
+	Benchmarks/network/sites $(ARGS)
+
+bench-quorums: build
+	Benchmarks/compare/quorums $(ARGS)
 
 bench-recovery: build
 	$(BINARY) bench-recovery $(ARGS)

@@ -92,6 +92,30 @@ import TriremeBench
         #expect(counters["allocationsPerThousandCommands"] is NSNull, "not counted is not none")
     }
 
+    @Test func eachReplicaHasTheLatenciesOfItsOwnClients() throws {
+        let words = UnsafeMutablePointer<UInt64>.allocate(capacity: LatencyBuckets.count)
+        defer { words.deallocate() }
+        words.initialize(repeating: 0, count: LatencyBuckets.count)
+        LatencyRecorder(words).record(nanoseconds: 10_000_000, count: 98)
+        LatencyRecorder(words).record(nanoseconds: 25_000_000, count: 2)
+        var result = BenchResult(options: BenchOptions())
+        result.replicas = [BenchResult.Replica(), BenchResult.Replica()]
+        result.replicas[1].percentiles = LatencyCounts(reading: words).percentiles
+        result.replicas[1].isSequencer = true
+        let report = try #require(
+            try JSONSerialization.jsonObject(with: Data(result.json.text.utf8)) as? [String: Any])
+        let replicas = try #require(report["replicas"] as? [[String: Any]])
+        let found = try replicas.map { try #require($0["latencyMicroseconds"] as? [String: Double]) }
+        #expect(found[0]["p50"] == 0, "no clients, no latencies")
+        // A bucket is 0.8 % wide.
+        #expect(abs((found[1]["p50"] ?? 0) - 10_000) < 100)
+        #expect(abs((found[1]["p99"] ?? 0) - 25_000) < 250)
+        #expect(replicas.map { $0["isSequencer"] as? Bool } == [false, true])
+        let cells = result.lines.prefix(3).map { $0.split(separator: " ").map(String.init) }
+        #expect(cells[0][2] == "p50" && cells[1][2] == "-")
+        #expect(cells[2].first == "0*" && cells[2][3] == "ms" && abs((Double(cells[2][2]) ?? 0) - 10) < 0.1)
+    }
+
     @Test func costsAreForAThousandCommands() throws {
         var result = BenchResult(options: BenchOptions())
         result.commands = 2_000_000

@@ -3,9 +3,11 @@ import Testing
 import TriremeCore
 
 @Suite struct KindChoiceTests {
-    /// Lets time pass under a load whose decisions take so long in each kind; returns how long each kind was in force.
+    /// Lets time pass under a load whose decisions take so long in each kind; returns how long each kind was in force, in milliseconds.
+    /// Each of three members has a decision to report every `interval` milliseconds.
     func run(
-        _ choice: inout KindChoice, seconds: UInt64, classic: (UInt64) -> UInt32, fast: (UInt64) -> UInt32
+        _ choice: inout KindChoice, seconds: UInt64, interval: UInt64 = 1, classic: (UInt64) -> UInt32,
+        fast: (UInt64) -> UInt32
     ) -> (classic: UInt64, fast: UInt64, changes: Int) {
         var kind = Ballot.Kind.classic
         var times: (classic: UInt64, fast: UInt64, changes: Int) = (0, 0, 0)
@@ -13,7 +15,7 @@ import TriremeCore
         choice.began(now: 0)
         for step in 1...(seconds * 1_000) {
             let now = step * 1_000_000
-            samples += 1
+            if step.isMultiple(of: interval) { samples += 1 }
             for member in 0..<3 {
                 choice.take(member, microseconds: kind == .fast ? fast(now) : classic(now), samples: samples)
             }
@@ -50,6 +52,15 @@ import TriremeCore
         let times = run(
             &choice, seconds: 60, classic: { _ in 900 }, fast: { $0 < 20_000_000_000 ? 500 : 4_000 })
         #expect(times.fast > 15_000 && times.fast < 25_000)
+    }
+    /// Ten and one command a second from each: a trial lasts until it has measured.
+    @Test(arguments: [100, 1_000]) func aLowLoadIsEnough(_ interval: UInt64) {
+        var choice = KindChoice()
+        let times = run(&choice, seconds: 60, interval: interval, classic: { _ in 15_000 }, fast: { _ in 10_000 })
+        #expect(times.fast > 45_000)
+        choice = KindChoice()
+        let kept = run(&choice, seconds: 600, interval: interval, classic: { _ in 10_000 }, fast: { _ in 15_000 })
+        #expect(kept.fast > 0 && kept.fast < 60_000 && kept.changes < 40)
     }
     @Test func withoutMeasurementsNothingChanges() {
         var choice = KindChoice()

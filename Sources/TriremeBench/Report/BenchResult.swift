@@ -21,6 +21,8 @@ package struct BenchResult: Sendable {
     package struct Replica: Sendable {
         package var id = 0
         package var commandsPerSecond = 0.0
+        /// Of its own clients' commands.
+        package var percentiles = LatencyCounts().percentiles
         package var cpuSeconds = 0.0
         package var residentBytes: UInt64 = 0
         package var configuredBytes: UInt64 = 0
@@ -110,6 +112,8 @@ package struct BenchResult: Sendable {
         .members([
             "id": .integer(replica.id),
             "commandsPerSecond": .number(rounded(replica.commandsPerSecond, 1)),
+            "latencyMicroseconds": replica.percentiles.json,
+            "isSequencer": .bool(replica.isSequencer),
             "cpuSeconds": .number(rounded(replica.cpuSeconds, 3)),
             "residentMebibytes": .number(mebibytes(replica.residentBytes)),
             "configuredMebibytes": .number(mebibytes(replica.configuredBytes)),
@@ -141,10 +145,12 @@ package struct BenchResult: Sendable {
 
     /// The final table.
     package var lines: [String] {
-        var rows = [["replica", "commands/s", "cpu s", "resident", "configured", "commit", "state hash"]]
+        var rows = [["replica", "commands/s", "p50", "cpu s", "resident", "configured", "commit", "state hash"]]
         for replica in replicas {
             rows.append([
                 "\(replica.id)" + (replica.isSequencer ? "*" : " "), Format.grouped(Int(replica.commandsPerSecond)),
+                replica.percentiles.histogram.totalCount == 0
+                    ? "-" : Format.duration(microseconds: replica.percentiles.microseconds(at: 0.5)),
                 Format.fixed(replica.cpuSeconds, 2), Format.fixed(Self.mebibytes(replica.residentBytes), 1) + " MiB",
                 Format.fixed(Self.mebibytes(replica.configuredBytes), 1) + " MiB", "\(replica.commitIndex)",
                 replica.wasKilled ? "killed" : Format.hex(replica.stateHash),

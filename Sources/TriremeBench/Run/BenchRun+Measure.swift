@@ -8,14 +8,18 @@ import TriremeRuntime
 private struct Sample {
     var nanoseconds = trm_monotonic_nanoseconds()
     var answered: [UInt64]
-    var latencies: LatencyCounts
+    /// Of each replica's own commands.
+    var latencies: [LatencyCounts]
 
     init(_ pages: [BenchPage]) {
         answered = pages.map(\.answered)
-        latencies = pages.reduce(LatencyCounts()) { $0 + $1.latencyCounts }
+        latencies = pages.map(\.latencyCounts)
     }
     func commands(since earlier: Sample) -> UInt64 {
         zip(answered, earlier.answered).reduce(0) { $0 &+ ($1.0 &- $1.1) }
+    }
+    func latencies(since earlier: Sample) -> [LatencyCounts] {
+        zip(latencies, earlier.latencies).map { $0 - $1 }
     }
     func seconds(since earlier: Sample) -> Double { Double(nanoseconds - earlier.nanoseconds) / 1e9 }
 }
@@ -41,7 +45,8 @@ extension BenchRun {
         result.processors = ProcessorTimes().use(since: processors)
         result.seconds = last.seconds(since: first)
         result.commands = last.commands(since: first)
-        result.percentiles = (last.latencies - first.latencies).percentiles
+        let latencies = last.latencies(since: first)
+        result.percentiles = latencies.reduce(LatencyCounts(), +).percentiles
         result.longestGapMilliseconds = longestGap(end: last.nanoseconds)
         result.counters = CountersSum(self).counted(since: before, by: alive)
         if let commandsPerSecond {
@@ -53,6 +58,7 @@ extension BenchRun {
             var about = BenchResult.Replica()
             about.id = replica
             about.wasKilled = killed.contains(replica)
+            about.percentiles = latencies[replica].percentiles
             about.commandsPerSecond =
                 Double(last.answered[replica] &- first.answered[replica]) / max(result.seconds, 1e-9)
             if !about.wasKilled {
@@ -127,7 +133,7 @@ extension BenchRun {
             }
             try wait(until: next)
             let now = Sample(pages)
-            let percentiles = (now.latencies - previous.latencies).percentiles
+            let percentiles = now.latencies(since: previous).reduce(LatencyCounts(), +).percentiles
             let point = BenchSecond(
                 endSeconds: now.seconds(since: first),
                 commandsPerSecond: Double(now.commands(since: previous)) / max(now.seconds(since: previous), 1e-9),

@@ -6,7 +6,7 @@ package struct CountersSum: Sendable {
     private static let gauges: Set<String> = [
         "commitIndex", "executedSlot", "stateHash", "isSequencer", "ballotRound", "ballotOwner", "isForgetful",
         "isStranded", "snapshotSlot", "ownBatchesInFlight", "logAppendedIndex", "logDurableIndex", "logEndOffset",
-        "logFreeBytes", "residentBytes", "configuredBytes", "paceBytesPerSecond",
+        "logFreeBytes", "residentBytes", "configuredBytes", "paceBytesPerSecond", "isFast",
     ]
     /// Highest values since the start of a replica.
     private static let peaks: Set<String> = ["completionsPeak", "submissionsPeak", "snapshotPauseNanoseconds"]

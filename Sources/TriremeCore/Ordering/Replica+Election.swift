@@ -8,6 +8,7 @@ extension Replica {
         proposedFirst = .max
         proposedLast = 0
         fast.reset()
+        sample.restart()
         if role != .follower {
             if role != .sequencer { failed() }
             role = .follower

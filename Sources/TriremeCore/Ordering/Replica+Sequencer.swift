@@ -95,7 +95,7 @@ extension Replica {
 
     /// How far the next cut goes in a lane: to what this replica holds, at most `optimism` batches beyond what a `Q2` was
     /// heard to have received. What is held of the present generation goes before a later one opens.
-    private func reach(_ lane: ReplicaID, above from: Position) -> Position {
+    func reach(_ lane: ReplicaID, above from: Position) -> Position {
         if !from.isEmpty, let held = lanes.track(lane, from.generation), held.held > from.sequence {
             return bounded(lane, held, above: from.sequence) ?? from
         }

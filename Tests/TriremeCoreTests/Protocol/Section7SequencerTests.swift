@@ -64,6 +64,18 @@ import TriremeCore
         #expect(sequencer.core.fastCounts.joins == 1)
         #expect(sequencer.turn().proposals.isEmpty)
     }
+    // The slot is free: what this replica holds goes along, so that whoever is always a little late does not lose every slot.
+    @Test func aJoinTakesAlongWhatIsHeld() {
+        let (sequencer, _) = collided()
+        sequencer.append(batch(1, 2))
+        sequencer.append(batch(0, sequencer.core.generation, 1))
+        sequencer.durable()
+        let joins = sequencer.turn().proposals.filter { $0.half == .classic }
+        #expect(joins.map(\.slot) == [1])
+        let joined = joins[0].entry.cut
+        #expect(joined[0] == batch(0, sequencer.core.generation, 1).position)
+        #expect(joined[1] == batch(1, 2).position && joined[2] == batch(2, 1).position)
+    }
     // n = 3, QF = 3: one voter is silent, so two votes for `a` leave it choosable. ◆ It is taken, not joined.
     @Test func whatMayBeDecidedIsProposed() {
         let (sequencer, ballot) = sequencer()

@@ -24,11 +24,14 @@ package struct KindChoice {
     /// Nanoseconds. A trial costs two changes of round, so what loses is tried more and more rarely.
     package static let firstWait: UInt64 = 500_000_000
     package static let longestWait: UInt64 = 60_000_000_000
-    /// A trial ends with so many samples, or after so long.
+    /// A measurement ends with so many samples, or after so long if there are a few, or after so long in any case: where commands
+    /// are rare a trial harms as few of them.
     package static let trialSamples: UInt64 = 96
     package static let trialNanoseconds: UInt64 = 400_000_000
-    /// A member's first samples after a change still stem from before it.
-    package static let settlingSamples: UInt32 = 6
+    package static let fewSamples: UInt64 = 12
+    package static let longestTrialNanoseconds: UInt64 = 8_000_000_000
+    /// A member's first samples after a change may still stem from before it: it has not heard of the change yet, and then starts anew.
+    package static let settlingSamples: UInt32 = 2
 
     /// A round has begun in which this replica reigns.
     package mutating func began(now: UInt64) {
@@ -57,12 +60,12 @@ package struct KindChoice {
         let known = scores[1 - place]
         let mean = count > 0 ? sum / count : 0
         if isTrial {
-            let isHopeless = count >= 16 && known > 0 && mean > 2 * known
-            guard isHopeless || count >= Self.trialSamples || now - since >= Self.trialNanoseconds else { return nil }
+            let isHopeless = count >= Self.fewSamples && known > 0 && mean > 2 * known
+            guard isHopeless || isMeasured(now) || now - since >= Self.longestTrialNanoseconds else { return nil }
             isTrial = false
             if count > 0 { scores[place] = mean }
             // A tenth better, or the kept one stays: else two that are alike would change places for ever.
-            if count >= 16, mean * 10 <= known * 9 {
+            if count >= Self.fewSamples, mean * 10 <= known * 9 {
                 wait = Self.firstWait * 4
                 trialAt = now + wait
                 reference = mean
@@ -74,7 +77,7 @@ package struct KindChoice {
             reference = known
             return other
         }
-        guard count >= Self.trialSamples else { return nil }
+        guard isMeasured(now) else { return nil }
         scores[place] = scores[place] == 0 ? mean : (scores[place] + mean) / 2
         // Load or distances have changed: what lost then may win now.
         if reference > 0, scores[place] > 2 * reference || scores[place] * 2 < reference {
@@ -88,6 +91,9 @@ package struct KindChoice {
         return other
     }
 
+    private func isMeasured(_ now: UInt64) -> Bool {
+        count >= Self.trialSamples || count >= Self.fewSamples && now - since >= Self.trialNanoseconds
+    }
     private mutating func restart(_ now: UInt64) {
         since = now
         sum = 0
@@ -101,11 +107,19 @@ struct DecisionSample {
     var at: UInt64 = 0
     var microseconds: UInt32 = 0
     var count: UInt32 = 0
+    private var isFirst = true
+
+    /// Another round began: what was measured in the last one says nothing about it.
+    mutating func restart() {
+        position = .empty
+        isFirst = true
+    }
 
     /// It is decided: smoothed over about four.
     mutating func end(now: UInt64) {
         let took = UInt32(min((now - at) / 1_000, 1 << 30))
-        microseconds = count == 0 ? took : microseconds - microseconds / 4 + took / 4
+        microseconds = isFirst ? took : microseconds - microseconds / 4 + took / 4
+        isFirst = false
         count &+= 1
         position = .empty
     }

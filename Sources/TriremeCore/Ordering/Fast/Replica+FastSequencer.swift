@@ -27,12 +27,15 @@ extension Replica {
             case .wait: break
             case .close: close = (close?.first ?? slot, slot)
             case .propose(let pick):
+                var entry = pick.entry
                 switch pick {
                 case .choosable: fastCounts.choosable += 1
-                case .join: fastCounts.joins += 1
+                case .join:
+                    fastCounts.joins += 1
+                    takeAlong(in: &entry)
                 case .free, .classic: fastCounts.empty += 1
                 }
-                proposeInHalf1(slot, pick.entry, into: &effects)
+                proposeInHalf1(slot, entry, into: &effects)
             }
         }
         guard let close, now - fast.closedAt >= timing.retryNanoseconds else { return }
@@ -80,6 +83,17 @@ extension Replica {
             join.join(entry)
         }
         return .propose(.join(join))
+    }
+
+    /// Nothing of half 0 can be decided, so the slot is free and any cut may be proposed: the join takes along what this replica holds,
+    /// as a classic cut would. Else an origin whose proposals always come a little later than the others' would lose every slot.
+    private func takeAlong(in entry: inout Entry) {
+        var cut = Cut(epoch: configuration.epoch)
+        for lane in 0..<members {
+            let reach = reach(ReplicaID(lane), above: committed[lane])
+            if committed[lane] < reach { cut[lane] = reach }
+        }
+        if !cut.isEmpty { entry.join(Entry(cut)) }
     }
 
     private func mayAnswer(_ member: Int) -> Bool {
