@@ -27,7 +27,7 @@ import TriremeExplorer
             "Lanes.count",
             "LaneTrack.isLive", "Candidacy.members", "Executor.members", "Executor.step", "EntryHistory.members",
             // Memory of rings: their cells are walked by who owns them.
-            "Lanes.digests", "Lanes.indexes",
+            "Lanes.digests", "Lanes.indexes", "EntryHistory.positions",
             // Inside of what is left out as a whole.
             "Retry.dueAt", "Retry.attempts", "VainWait.slot", "VainWait.since", "CoreRandom.state",
         ]
@@ -53,7 +53,7 @@ import TriremeExplorer
 
     private var core: URL {
         URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-            .appending(path: "Sources/TriremeCore")
+            .appending(path: "Sources/TriremeCore").resolvingSymlinksInPath()
     }
     private func sources() throws -> [String] {
         let files = FileManager.default.enumerator(at: core, includingPropertiesForKeys: nil)!
