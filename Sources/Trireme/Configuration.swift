@@ -53,6 +53,17 @@ public struct Configuration: Sendable, Equatable {
         case unicast
     }
 
+    /// Who proposes the order (PROTOCOL §4, §7).
+    public enum Ordering: String, Sendable, CaseIterable {
+        /// The sequencer proposes every slot: from another origin three one-way delays, two where two votes decide.
+        case classic
+        /// Whoever has fresh batches proposes them: two one-way delays from every origin, with a larger quorum; where origins collide
+        /// the sequencer orders both.
+        case fast
+        /// The sequencer measures both now and then and stays with the better one. Where two votes decide it stays classic.
+        case adaptive
+    }
+
     public var clusterID: ClusterID
     public var members: [Member]
     /// Name of the network interface for multicast.
@@ -62,6 +73,7 @@ public struct Configuration: Sendable, Equatable {
     public var quorums: QuorumSystem?
     public var durability: Durability
     public var dissemination: Dissemination = .multicast
+    public var ordering: Ordering = .classic
     /// Size of one file of the log.
     public var segmentMebibytes: Int = 64
     /// Files of the log.

@@ -21,7 +21,13 @@ extension ReactorOptions {
         let isDurable = configuration.durability == .disk
         let geometry = LogGeometry(
             segmentBytes: configuration.segmentMebibytes << 20, segments: configuration.segments)
-        let core = CoreConfiguration(quorums: quorums, me: ReplicaID(replica))
+        var core = CoreConfiguration(quorums: quorums, me: ReplicaID(replica))
+        core.ordering =
+            switch configuration.ordering {
+            case .classic: .classic
+            case .fast: .fast
+            case .adaptive: .adaptive
+            }
         let window = configuration.windowBatches ?? Configuration.defaultWindowBatches(configuration.durability)
         var engine = EngineSettings(
             core: core, batchBytes: configuration.batchBytes, windowBatches: window,

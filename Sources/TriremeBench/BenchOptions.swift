@@ -31,6 +31,7 @@ package struct BenchOptions: Sendable {
     package var data: String?
     package var interface = "lo"
     package var dissemination = Configuration.Dissemination.multicast
+    package var ordering = Configuration.Ordering.classic
     /// Each replica runs in one of these.
     package var networkNamespaces: NetworkNamespaces?
     /// What each replica's link carries in either direction; for the report.
@@ -97,7 +98,7 @@ package struct BenchOptions: Sendable {
             "rate": commandsPerSecond.map(JSON.number) ?? "max", "lanes": .string(oneLane ? "one" : "all"),
             "quorums": quorums?.json ?? .null,
             "seconds": .number(seconds), "warmupSeconds": .number(warmUpSeconds), "interface": .string(interface),
-            "dissemination": .string(dissemination.rawValue),
+            "dissemination": .string(dissemination.rawValue), "ordering": .string(ordering.rawValue),
             "kill": kill.map { .string("\($0.victim.rawValue)@\($0.seconds)") } ?? .null,
         ])
     }

@@ -56,6 +56,8 @@ struct Bench: ParsableCommand {
     @Option(
         help: ArgumentHelp("multicast, or unicast to each member where there is no multicast.", valueName: "way"))
     var dissemination: Configuration.Dissemination = .multicast
+    @Option(help: ArgumentHelp("Who proposes the order: classic, fast or adaptive.", valueName: "kind"))
+    var ordering: Configuration.Ordering = .classic
     @Option(
         help: ArgumentHelp(
             "Run replica i in the network namespace PREFIXi, with the --interface that it has there.",
@@ -137,6 +139,7 @@ struct Bench: ParsableCommand {
         options.reportPath = report
         options.hgrmPath = hgrm
         options.dissemination = dissemination
+        options.ordering = ordering
         options.networkNamespaces = networkNamespaces.map(NetworkNamespaces.init(prefix:))
         if let linkRate {
             guard let rate = LinkRate(linkRate) else {
@@ -172,3 +175,4 @@ struct Bench: ParsableCommand {
 
 extension Configuration.Durability: ExpressibleByArgument {}
 extension Configuration.Dissemination: ExpressibleByArgument {}
+extension Configuration.Ordering: ExpressibleByArgument {}

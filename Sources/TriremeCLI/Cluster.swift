@@ -22,11 +22,18 @@ struct Cluster: ParsableCommand {
     var data: String
     @Option(help: ArgumentHelp("disk or memory (default: disk, or as DIR has it).", valueName: "where"))
     var durability: Configuration.Durability?
+    @Option(
+        help: ArgumentHelp(
+            "Who proposes the order: classic, fast or adaptive (default: classic, or as DIR has it).",
+            valueName: "kind"))
+    var ordering: Configuration.Ordering?
     @Option(help: ArgumentHelp("Have the cluster that runs in DIR start this replica again.", valueName: "id"))
     var restart: Int?
 
     func validate() throws {
-        guard restart == nil || (replicas == nil && respPort == nil && durability == nil && quorums.isEmpty)
+        guard
+            restart == nil
+                || (replicas == nil && respPort == nil && durability == nil && quorums.isEmpty && ordering == nil)
         else {
             throw ValidationError("--restart goes with --data alone: the running cluster knows the rest")
         }
@@ -38,7 +45,8 @@ struct Cluster: ParsableCommand {
         let signals = SignalWatch()
         do {
             let directory = try ClusterDirectory(
-                data, replicas: replicas, respPort: respPort, durability: durability, quorums: quorums.system())
+                data, replicas: replicas, respPort: respPort, durability: durability, quorums: quorums.system(),
+                ordering: ordering)
             let cluster = try LocalCluster(directory, signals: signals)
             try cluster.run()
         } catch let code as ExitCode {

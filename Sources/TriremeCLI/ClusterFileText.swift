@@ -37,6 +37,9 @@ package enum ClusterFileText {
         if configuration.dissemination != .multicast {
             all.append(.init(name: "dissemination", value: .string(configuration.dissemination.rawValue)))
         }
+        if configuration.ordering != .classic {
+            all.append(.init(name: "ordering", value: .string(configuration.ordering.rawValue)))
+        }
         if let window = configuration.windowBatches {
             all.append(.init(name: "windowBatches", value: .integer(window)))
         }

@@ -28,6 +28,8 @@ struct Explore: ParsableCommand {
     var crashes = 0
     @Option(help: ArgumentHelp("Batches that are sealed, at most, in whatever lane.", valueName: "n"))
     var batches = 1
+    @Option(help: ArgumentHelp("The kind of all rounds: classic or fast.", valueName: "kind"))
+    var ordering = "classic"
     @Option(help: ArgumentHelp("Stop after so many states (default: all).", valueName: "n"))
     var states: Int?
     @Option(help: ArgumentHelp("Follow one path, in the words of a violation, and tell it.", valueName: "path"))
@@ -37,6 +39,9 @@ struct Explore: ParsableCommand {
 
     func validate() throws {
         if let states, states < 1 { throw ValidationError("--states is \(states); 1 or more are needed") }
+        guard ordering == "classic" || ordering == "fast" else {
+            throw ValidationError("--ordering is \(ordering); classic or fast is needed")
+        }
         _ = try quorums.system()
     }
 
@@ -69,7 +74,7 @@ struct Explore: ParsableCommand {
         let system = try quorums.system() ?? .sizes(Configuration.defaultQuorums(members: replicas))
         return try Bounds(
             quorums: try system.quorums(members: replicas, allowSingleCopy: true), candidacies: candidacies,
-            crashes: crashes, batches: batches)
+            crashes: crashes, batches: batches, ordering: ordering == "fast" ? .fast : .classic)
     }
 }
 

@@ -14,7 +14,8 @@ struct Simulate: ParsableCommand {
             with the command that replays it.
 
             The standard mix has the common sizes and faults. The wide mix has one to seven replicas with every counting quorum \
-            system, failing, full and stalled disks, clocks that jump, flipped bits, old datagrams, and quorums that heal first.
+            system, failing, full and stalled disks, clocks that jump, flipped bits, old datagrams, and quorums that heal first. The mixed mix has runs of both, \
+            with rounds that are fast as well as classic.
 
             Examples:
               trireme simulate --seeds 1000
@@ -22,6 +23,7 @@ struct Simulate: ParsableCommand {
               trireme simulate --seed 4711 --trace
               trireme simulate --crash-points
               trireme simulate --link-sets
+              trireme simulate --delays
               trireme simulate --soak 3600 --corpus Tests/TriremeSimulatorTests/Corpus.txt
             """)
 
@@ -31,7 +33,7 @@ struct Simulate: ParsableCommand {
     var seed: UInt64?
     @Option(
         help: ArgumentHelp(
-            "What runs are drawn from: standard or wide (default: standard, --soak: wide).", valueName: "mix"))
+            "What runs are drawn from: standard, wide or mixed (default: standard, --soak: wide).", valueName: "mix"))
     var mix: String?
     @Flag(help: "Print what happens in the first seed, event by event.")
     var trace = false
@@ -43,6 +45,8 @@ struct Simulate: ParsableCommand {
     var crashPoints = false
     @Flag(help: "Cut clusters to all 64 directed link sets of three replicas, and to samples of five and seven.")
     var linkSets = false
+    @Flag(help: "Count the one-way delays of a command from each origin, per quorum system and kind of round.")
+    var delays = false
     @Option(help: ArgumentHelp("With --crash-points: try every n-th boundary (default: 1).", valueName: "n"))
     var every = 1
     @Option(help: ArgumentHelp("Run new seeds for so long, then say which situations were met.", valueName: "seconds"))
@@ -65,6 +69,10 @@ struct Simulate: ParsableCommand {
 
     func run() throws {
         if crashPoints { throw ExitCode(searchCrashPoints()) }
+        if delays {
+            for line in MessageDelays.lines() { Terminal.say(line) }
+            return
+        }
         if linkSets { throw ExitCode(searchLinkSets()) }
         if let soak { throw ExitCode(try runSoak(seconds: soak)) }
         if let corpus { throw ExitCode(try replay(corpus)) }

@@ -23,6 +23,16 @@ package struct Timing: Sendable, Equatable {
     package init() {}
 }
 
+/// Which kind of round a sequencer opens (PROTOCOL §7).
+package enum Ordering: String, CaseIterable, Sendable {
+    /// The sequencer proposes every slot.
+    case classic
+    /// Whoever has fresh batches proposes them; the sequencer steps in where that did not decide.
+    case fast
+    /// Either, by what is measured.
+    case adaptive
+}
+
 /// One epoch's configuration as the core sees it, with this replica's place in it.
 package struct CoreConfiguration: Sendable {
     package var quorums: Quorums
@@ -31,9 +41,11 @@ package struct CoreConfiguration: Sendable {
     package var timing: Timing
     /// Slots whose decided entries are kept for others to fetch, a power of two.
     package var entryHistorySlots: Int
+    package var ordering: Ordering
 
     package init(
-        quorums: Quorums, me: ReplicaID, epoch: UInt32 = 1, timing: Timing = Timing(), entryHistorySlots: Int = 65_536
+        quorums: Quorums, me: ReplicaID, epoch: UInt32 = 1, timing: Timing = Timing(), entryHistorySlots: Int = 65_536,
+        ordering: Ordering = .classic
     ) {
         precondition(me.index < quorums.members)
         precondition(entryHistorySlots.nonzeroBitCount == 1 && entryHistorySlots >= Limits.votingWindowSlots)
@@ -42,6 +54,7 @@ package struct CoreConfiguration: Sendable {
         self.epoch = epoch
         self.timing = timing
         self.entryHistorySlots = entryHistorySlots
+        self.ordering = ordering
     }
     package var members: Int { quorums.members }
     package var others: [ReplicaID] { (0..<members).map(ReplicaID.init).filter { $0 != me } }

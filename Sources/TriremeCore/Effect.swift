@@ -9,6 +9,7 @@ package enum Destination: Equatable, Sendable {
 package enum FreeMessage: Equatable, Sendable {
     case propose(Propose)
     case reject(Reject)
+    case close(Close)
     case entryRequest(EntryRequest)
     /// Decided entries first … last: the engine asks ``Replica/encodeEntries(first:count:into:)``.
     case entries(first: UInt64, count: Int)

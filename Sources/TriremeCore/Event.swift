@@ -22,6 +22,8 @@ package enum DatagramKind: UInt8, Sendable, CaseIterable {
     case snapshotRequest = 25
     case snapshotOffer = 26
     case snapshotPull = 27
+    /// A sequencer asks for vows not to vote in half 0 of slots (PROTOCOL §7).
+    case close = 28
     /// A start asks what others remember of it, and their answer.
     case recall = 30
     case memory = 31

@@ -19,7 +19,7 @@ package enum Limits {
     /// Least bytes of one batch: one page.
     package static let batchBytesMinimum = pageBytes
     /// Bytes of a control message's body that fit one datagram on any usual path, tunnels included (MTU 1,400 − 28 − 40 and
-    /// some room for a seal), and hold the largest status (1,209 at fifteen members).
+    /// some room for a seal), and hold the largest status (1,234 at fifteen members, marks aside).
     package static let controlBodyBytes = 1_280
     /// Slots that a sequencer may have proposed and not seen decided. 32 cuts cover what is under way on the wire and in
     /// two log writes; a cut covers any number of batches, so more only makes phase 1 longer.
@@ -30,6 +30,10 @@ package enum Limits {
     /// Slots above its own commit index that an acceptor votes for: four pipelines, so that it need not wait for news of
     /// decisions; few enough that the votes of a promise fit into 255 datagrams at fifteen members.
     package static let votesAheadSlots = 128
+    /// No slot is higher: sums of slots never overflow, whatever a message says.
+    package static let slotMaximum: UInt64 = 1 << 62
+    /// Slots above its commit index for which a replica keeps proposals of half 0: two pipelines. A power of two.
+    package static let fastWindowSlots = 64
     /// Generations of one lane that a replica holds batches of: those above its last snapshot, since a start reads and executes
     /// them again; one that has gone through ``generationsBeforeSnapshot`` of them takes a new one. An owner that
     /// restarts more often meanwhile waits until older generations are decided or abandoned.

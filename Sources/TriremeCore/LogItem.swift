@@ -10,6 +10,8 @@ package enum LogItem: Equatable, Sendable {
     case promise(Ballot)
     /// The acceptor's vote. A cut's batches lie ahead of it in the same log (PROTOCOL §4, possession ◆).
     case vote(slot: UInt64, ballot: Ballot, half: Half, entry: Entry)
+    /// The acceptor votes for nothing in half 0 of a fast ballot at this slot any more (PROTOCOL §7 ◆).
+    case closed(slot: UInt64, ballot: Ballot)
     /// The slots first … last are decided as this replica's last votes for them say (PROTOCOL §8).
     case decided(first: UInt64, last: UInt64)
     /// A decided entry where this replica's own vote is missing or differs.

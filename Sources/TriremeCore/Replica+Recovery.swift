@@ -53,14 +53,27 @@ extension Replica {
             promise = max(promise, ballot)
         case .vote(let slot, let ballot, let half, let entry):
             promise = max(promise, ballot)
-            // Votes lie in the log in the order of their ballots, but for those that were carried forward.
-            nextVote = max(ballot > votingBallot ? 0 : nextVote, ballot < votingBallot ? 0 : slot + 1)
-            votingBallot = max(votingBallot, ballot)
+            if ballot.kind == .fast {
+                fast.ballot = max(fast.ballot, ballot)
+                fast.isInUse = true
+            } else {
+                // Votes lie in the log in the order of their ballots, but for those that were carried forward.
+                nextVote = max(ballot > votingBallot ? 0 : nextVote, ballot < votingBallot ? 0 : slot + 1)
+                votingBallot = max(votingBallot, ballot)
+            }
             guard slot > snapshotSlot else { return }
             highestVoted = max(highestVoted, slot)
             let kept = votes[slot]
-            guard kept.slot < slot || (kept.slot == slot && kept.ballot <= ballot) else { return }
+            guard kept.slot < slot || (kept.slot == slot && (kept.ballot, kept.half) <= (ballot, half)) else { return }
             votes[slot] = VoteRecord(slot: slot, ballot: ballot, half: half, entry: entry, index: 0)
+        case .closed(let slot, let ballot):
+            promise = max(promise, ballot)
+            fast.ballot = max(fast.ballot, ballot)
+            fast.isInUse = true
+            let kept = vows[slot]
+            guard slot > snapshotSlot, kept.slot < slot || (kept.slot == slot && kept.ballot < ballot) else { return }
+            vows[slot] = Vow(slot: slot, ballot: ballot, index: 0)
+            fast.highestVow = max(fast.highestVow, slot)
         case .decidedEntry(let slot, let entry):
             guard slot > commitIndex else { return }
             proposals[slot] = ProposalRecord(slot: slot, ballot: .none, entry: entry)
@@ -107,18 +120,26 @@ extension Replica {
         nextVote = max(nextVote, snapshotSlot + 1)
         runFirst = nextVote
         runDurable = nextVote - 1
+        wantVoted()
         guard !votingBallot.isNone else { return }
         let lowest = max(snapshotSlot + 1, nextVote > 512 ? nextVote - 512 : 1)
         while runFirst > lowest, votes[runFirst - 1].slot == runFirst - 1, votes[runFirst - 1].ballot == votingBallot {
             runFirst -= 1
         }
-        // Votes for undecided slots name batches that others may have to give again.
-        if commitIndex < highestVoted {
-            for slot in commitIndex + 1...highestVoted where votes[slot].slot == slot {
-                // A vote knows the proposal that it was cast for.
-                proposals[slot] = ProposalRecord(slot: slot, ballot: votes[slot].ballot, entry: votes[slot].entry)
-                if votes[slot].entry.kind == .cut { want(votes[slot].entry.cut) }
+    }
+
+    /// Votes for undecided slots name batches that others may have to give again. A vote knows the proposal that it was cast for.
+    private mutating func wantVoted() {
+        guard commitIndex < highestVoted else { return }
+        for slot in commitIndex + 1...highestVoted where votes[slot].slot == slot {
+            let vote = votes[slot]
+            if vote.half == .classic {
+                proposals[slot] = ProposalRecord(slot: slot, ballot: vote.ballot, entry: vote.entry)
+            } else if vote.ballot == currentBallot {
+                sawSlot(slot)
+                _ = fastProposals.keep(slot, vote.ballot, vote.entry)
             }
+            if vote.entry.kind == .cut { want(vote.entry.cut) }
         }
     }
 }

@@ -33,6 +33,7 @@ extension Replica {
         status.waitedForData = waitedForData
         if mayVote, runDurable >= runFirst {
             status.votes = VoteRun(ballot: votingBallot, first: runFirst, last: runDurable)
+            runTold = runDurable
         }
         if isForgetful { status.flags.insert(.observes) }
         if isStranded { status.flags.insert(.stranded) }
@@ -49,7 +50,11 @@ extension Replica {
             status.sequencing = currentBallot
             status.firstProposed = sequencing.firstSlot
             status.lastProposed = sequencing.nextSlot - 1
+            status.anyFrom = anyFrom
         }
+        status.marks = ownMarks()
+        status.decideMicroseconds = sample.microseconds
+        status.decideSamples = sample.count
         for lane in 0..<members {
             status.received[lane] = lanes.received(ReplicaID(lane))
             status.durable[lane] = lanes.durable(ReplicaID(lane))

@@ -71,11 +71,14 @@ package struct Replica: ~Copyable {
     var promiseIndex: LogIndex = 0
     let votes: SlotRing<VoteRecord>
     let proposals: SlotRing<ProposalRecord>
+    let vows: SlotRing<Vow>
     /// The ballot voted in, the next slot to vote for in it, and the unbroken run of votes so far.
     var votingBallot = Ballot.none
     var nextVote: UInt64 = 1
     var runFirst: UInt64 = 1
     var runDurable: UInt64 = 0
+    /// The last slot of a run that a status of this start told.
+    var runTold: UInt64 = 0
     package internal(set) var highestVoted: UInt64 = 0
     package internal(set) var waitedForData: UInt32 = 0
     var waitingSlot: UInt64 = 0
@@ -133,6 +136,16 @@ package struct Replica: ~Copyable {
     var candidacy: Candidacy
     var sequencing = Sequencing()
 
+    // Fast rounds (Ordering/Fast).
+    var fast = FastRound()
+    let fastProposals: FastProposals
+    let waitingSlots: SlotRing<WaitingSlot>
+    /// No slot above is proposed: where the explorer's smaller rings end.
+    let lastSlot: UInt64
+    package internal(set) var fastCounts = FastCounts()
+    var kindChoice = KindChoice()
+    var sample = DecisionSample()
+
     // Execution.
     package internal(set) var executor: Executor
 
@@ -167,6 +180,11 @@ package struct Replica: ~Copyable {
         arrived.initialize(to: Status())
         votes = SlotRing(capacity: windowSlots, repeating: VoteRecord())
         proposals = SlotRing(capacity: windowSlots, repeating: ProposalRecord())
+        vows = SlotRing(capacity: windowSlots, repeating: Vow())
+        let fastSlots = min(windowSlots, Limits.fastWindowSlots)
+        fastProposals = FastProposals(members: configuration.members, windowSlots: fastSlots)
+        waitingSlots = SlotRing(capacity: fastSlots, repeating: WaitingSlot())
+        lastSlot = windowSlots < Limits.votingWindowSlots ? UInt64(windowSlots) - 1 : Limits.slotMaximum
         history = EntryHistory(slots: configuration.entryHistorySlots, members: configuration.members)
         candidacy = Candidacy(members: configuration.members, windowSlots: windowSlots)
         executor = Executor(
@@ -187,6 +205,7 @@ package struct Replica: ~Copyable {
         case .appended(let batch):
             appended += 1
             lanes.append(batch, index: appended, committed: committed[batch.lane.index])
+            beginSample(batch)
             statusDue(in: timing.coalesceNanoseconds)
         case .message(let kind, let from, let body):
             receive(kind, from: from, body, into: &effects)
@@ -206,7 +225,10 @@ package struct Replica: ~Copyable {
     /// turn's batches are covered by one cut and one page of votes.
     package mutating func endTurn(into effects: inout Effects) {
         propose(into: &effects)
+        proposeFast(into: &effects)
         vote(into: &effects)
+        voteFast(into: &effects)
+        resolve(into: &effects)
         if lanes.hasLost { advanceRun() }
         decide()
         noteDecided(into: &effects)
@@ -230,6 +252,8 @@ package struct Replica: ~Copyable {
         case .prepare:
             if let prepare = Prepare.decode(body, members: members) { received(prepare, from: from, into: &effects) }
         case .promise: receivedPromise(body, from: from)
+        case .close:
+            if let close = Close.decode(body, members: members) { received(close, from: from, into: &effects) }
         case .reject: if let reject = Reject.decode(body, members: members) { saw(reject.promise) }
         case .entryRequest:
             if let request = EntryRequest.decode(body) { received(request, from: from, into: &effects) }
@@ -251,6 +275,7 @@ package struct Replica: ~Copyable {
         durable = index
         if lanes.advanceDurable(index) { statusDue(in: timing.coalesceNanoseconds) }
         advanceRun()
+        advanceMarks()
     }
 
     private mutating func tookSnapshot(slot: UInt64, cut: Cut, into effects: inout Effects) {
@@ -268,17 +293,20 @@ package struct Replica: ~Copyable {
         if !promise.isNone { _ = append(.promise(promise), into: &effects) }
     }
     /// Appends again what is to survive of a slot above the snapshot, so that its earlier records may go (PROTOCOL §8 ◆): its
-    /// entry if the log had noted it as decided, else this replica's vote. Whoever starts from a decided entry needs no vote for it.
+    /// entry if the log had noted it as decided, else this replica's vote and vow. Whoever starts from a decided entry needs no vote for it.
     package mutating func carry(slot: UInt64, into effects: inout Effects) {
         guard slot > snapshotSlot else { return }
         if slot <= noted {
             guard let entry = history.entry(slot) else { preconditionFailure("a slot above the snapshot is forgotten") }
             _ = append(.decidedEntry(slot: slot, entry: entry), into: &effects)
             _ = append(.decided(first: slot, last: slot), into: &effects)
-        } else if votes[slot].slot == slot {
+            return
+        }
+        if votes[slot].slot == slot {
             let vote = votes[slot]
             _ = append(.vote(slot: slot, ballot: vote.ballot, half: vote.half, entry: vote.entry), into: &effects)
         }
+        if vows[slot].slot == slot { _ = append(.closed(slot: slot, ballot: vows[slot].ballot), into: &effects) }
     }
     /// The engine appended a batch again. This replica holds it since its first record.
     package mutating func carriedBatch() { appended += 1 }

@@ -15,8 +15,12 @@ package struct Bounds: Sendable {
     package let crashes: Int
     /// Batches sealed, in whatever lane.
     package let batches: Int
+    /// The kind of all rounds.
+    package let ordering: Ordering
 
-    package init(quorums: Quorums, candidacies: Int, crashes: Int, batches: Int) throws(BoundsError) {
+    package init(
+        quorums: Quorums, candidacies: Int, crashes: Int, batches: Int, ordering: Ordering = .classic
+    ) throws(BoundsError) {
         func check(_ name: String, _ value: Int, _ range: ClosedRange<Int>) throws(BoundsError) {
             guard range.contains(value) else {
                 throw BoundsError(
@@ -32,17 +36,19 @@ package struct Bounds: Sendable {
         self.candidacies = candidacies
         self.crashes = crashes
         self.batches = batches
+        self.ordering = ordering
     }
 
     package static let mostMembers = 4
     package var members: Int { quorums.members }
     /// The most slots that a window of the explorer holds.
     private static var mostSlots: Int { 16 }
-    /// A ballot proposes at most one new slot for each batch, so that no more can be proposed.
+    /// A classic ballot proposes at most one new slot for each batch, so that no more can be proposed. In a fast one what lost is
+    /// proposed again, without an end: there the window is one (nobody proposes slots beyond it).
     var windowSlots: Int {
         var slots = 2
         while slots <= candidacies * batches { slots *= 2 }
-        return slots
+        return ordering == .classic ? slots : max(4, slots)
     }
     /// Clocks stand still, but for the two choices that are about time: what may be done again is done at once, and nobody
     /// suspects anybody.
@@ -58,6 +64,7 @@ package struct Bounds: Sendable {
     }
     func configuration(_ id: ReplicaID) -> CoreConfiguration {
         CoreConfiguration(
-            quorums: quorums, me: id, timing: Self.timing, entryHistorySlots: Limits.votingWindowSlots)
+            quorums: quorums, me: id, timing: Self.timing, entryHistorySlots: Limits.votingWindowSlots,
+            ordering: ordering)
     }
 }

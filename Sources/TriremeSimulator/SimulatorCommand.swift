@@ -47,8 +47,7 @@ package enum SimulatorCommand {
             }
         }
         var whole = summary.withLock { $0 }
-        let elapsed = (clock.now - start).components
-        whole.seconds = Double(elapsed.seconds) + Double(elapsed.attoseconds) / 1e18
+        whole.seconds = (clock.now - start).inSeconds
         whole.violations.sort { $0.seed < $1.seed }
         return whole
     }

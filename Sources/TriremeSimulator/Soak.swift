@@ -72,8 +72,7 @@ package struct Soak: Sendable {
             }
         }
         var whole = summary.withLock { $0.0 }
-        let elapsed = (clock.now - begun).components
-        whole.seconds = Double(elapsed.seconds) + Double(elapsed.attoseconds) / 1e18
+        whole.seconds = (clock.now - begun).inSeconds
         return whole
     }
     private func found(_ violation: Violation, _ write: (String) -> Void) {

@@ -1,13 +1,15 @@
-# What the end-to-end tests share. Everything runs on loopback, in a temporary directory, and is ended by its own number.
+# What tests with real processes share. Everything runs on loopback, in a temporary directory, and is ended by its own number.
+# SUITE is what they are called in what they say.
+SUITE=${SUITE:-end-to-end}
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 TRIREME=$ROOT/.build/release/trireme
 CLIENT=$ROOT/.build/release/acknowledged-writes
-WORK=$(mktemp -d "${TMPDIR:-/tmp}/trireme-e2e-XXXXXX")
+WORK=$(mktemp -d "${TMPDIR:-/tmp}/trireme-$SUITE-XXXXXX")
 CHILDREN=()
 
-say() { echo "end-to-end: $*"; }
+say() { echo "$SUITE: $*"; }
 die() {
-    echo "end-to-end: FAILED: $*" >&2
+    echo "$SUITE: FAILED: $*" >&2
     exit 1
 }
 
@@ -21,11 +23,17 @@ show_logs() {
     done
 }
 
+# A test redefines it whose child lets no signal through to what it has started itself.
+end_children_of() { :; }
+
 # Ends what this test started, by number, and removes its files.
 clean_up() {
     local status=$?
     trap - EXIT
-    for pid in "${CHILDREN[@]}"; do kill -TERM "$pid" 2>/dev/null || true; done
+    for pid in "${CHILDREN[@]}"; do
+        end_children_of "$pid"
+        kill -TERM "$pid" 2>/dev/null || true
+    done
     for pid in "${CHILDREN[@]}"; do wait "$pid" 2>/dev/null || true; done
     [ "$status" = 0 ] || show_logs >&2
     rm -rf "$WORK"

@@ -25,6 +25,8 @@ import TriremeExplorer
             // Without state, or the same for as long as a core lives.
             "Replica.pinned", "Replica.configuration", "Replica.arrived", "Lanes.pinned", "Lanes.members",
             "Lanes.count",
+            "Replica.lastSlot", "FastProposals.alternatives", "Candidacy.window", "Candidacy.reported",
+            "Candidacy.stamps",
             "LaneTrack.isLive", "Candidacy.members", "Executor.members", "Executor.step", "EntryHistory.members",
             // Memory of rings: their cells are walked by who owns them.
             "Lanes.digests", "Lanes.indexes", "EntryHistory.positions",
@@ -48,7 +50,8 @@ import TriremeExplorer
     private static let walked: Set = [
         "Replica", "Peer", "VoteRecord", "ProposalRecord", "Recalling", "Exposure", "Candidacy", "Answer", "Sequencing",
         "Lanes", "LaneTrack", "EntryHistory", "Executor", "Status", "Memory", "VoteRun", "Cut", "Entry", "Position",
-        "StatusNumber", "Ballot", "Retry", "VainWait", "CoreRandom",
+        "StatusNumber", "Ballot", "Retry", "VainWait", "CoreRandom", "Vow", "FastRound", "FastProposals", "Cell",
+        "VoteMarks",
     ]
 
     private var core: URL {

@@ -45,9 +45,9 @@ import TriremeSimulator
         vote(witness, ballot, from: one)
         vote(witness, other, from: two)
         // Two voted for it, each in another ballot; one's own vote counts when it is on the disk.
-        witness.checkDecided(1, entry, by: ReplicaID(2), quorums: quorums) { $0 == other }
+        witness.checkDecided(1, entry, by: ReplicaID(2), quorums: quorums) { ballot, _ in ballot == other }
         #expect(finding == "none")
-        witness.checkDecided(1, entry, by: ReplicaID(2), quorums: quorums) { _ in false }
+        witness.checkDecided(1, entry, by: ReplicaID(2), quorums: quorums) { _, _ in false }
         #expect(finding.contains("in no ballot more than"))
     }
     private func vote(_ witness: Witness, _ ballot: Ballot, from: ReplicaID) {

@@ -39,7 +39,7 @@ struct ScriptedNetwork: Network, ~Copyable {
         return script.arrivals.removeFirst()(&script.empty)
     }
 }
-final class Nothing: Application, Gateway {
+class Nothing: Application, Gateway {
     func apply(_ batch: BatchDescriptor, payload: UnsafeRawPointer, slot: UInt64, timestamp: UInt64, isOwn: Bool) {}
     var stateDigest: UInt64 { 0 }
     func beginSnapshot() throws {}
@@ -61,8 +61,8 @@ final class Nothing: Application, Gateway {
 
 @Suite struct EngineAloneTests {
     static let generation = Generation(epoch: 1, counter: 7)
-    private static let identity = LogIdentity(clusterLow: 1, clusterHigh: 2, replica: ReplicaID(0))
-    private static let geometry = LogGeometry(segmentBytes: 1 << 20, segments: 4)
+    static let identity = LogIdentity(clusterLow: 1, clusterHigh: 2, replica: ReplicaID(0))
+    static let geometry = LogGeometry(segmentBytes: 1 << 20, segments: 4)
 
     /// The k-th batch of lane 1: without a payload, whose checksum is 0.
     private static func batch(_ k: UInt64, _ generation: Generation = generation) -> BatchDescriptor {
@@ -109,22 +109,22 @@ final class Nothing: Application, Gateway {
     }
     func start(
         _ disk: ScriptedDisk, _ script: Scripted, _ pool: BufferPool, _ wanted: EngineSettings? = nil,
-        remembered: (inout Memory) -> Void = { _ in }
+        service: any Application & Gateway = Nothing(), remembered: (inout Memory) -> Void = { _ in }
     ) throws -> Engine<ScriptedDevice, ScriptedNetwork> {
         var settings = try wanted ?? settings()
         var recovered = RecoveredState(settings)
+        let members = settings.core.members
         let log = try Log<ScriptedDevice>.open(
-            ScriptedDevice(disk), identity: Self.identity, geometry: Self.geometry, members: 3
+            ScriptedDevice(disk), identity: Self.identity, geometry: Self.geometry, members: members
         ) { (event) throws(StorageError) in try recovered.take(event) }
         settings.generation = log.generation
         let generation = log.generation
-        let nothing = Nothing()
         var engine = Engine(
             settings: settings, recovered: recovered, log: log, network: ScriptedNetwork(script: script), pool: pool,
-            application: nothing, gateway: nothing)
+            application: service, gateway: service)
         engine.start()
         // The others remember nothing of it, so that it may speak.
-        for member in 1...2 { answerRecall(script, from: member, generation: generation, remembered) }
+        for member in 1..<members { answerRecall(script, from: member, generation: generation, remembered) }
         for turn in 1...2 as ClosedRange<UInt64> { _ = engine.turn(now: turn, wallClock: 1) }
         return engine
     }

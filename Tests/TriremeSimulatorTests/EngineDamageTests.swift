@@ -115,12 +115,12 @@ import TriremeTransport
         return bench.disk.afterCrash()
     }
     /// Where the record of a batch lies in segment 0.
-    private func place(_ disk: ScriptedDisk, _ k: UInt64, last: Bool = false) -> Int? {
+    private func place(_ disk: ScriptedDisk, _ k: UInt64, lane: Int = 1, last: Bool = false) -> Int? {
         let content = disk.files[.segment(0)]!
         let places = stride(from: 0, to: content.count, by: 4_096).filter { at in
             content.withUnsafeBytes {
                 guard let header = RecordHeader($0.baseAddress! + at), header.kind == .batch else { return false }
-                return header.content.sequence == k && header.content.lane == ReplicaID(1)
+                return header.content.sequence == k && header.content.lane == ReplicaID(lane)
             }
         }
         return last ? places.last : places.first
@@ -289,18 +289,81 @@ import TriremeTransport
             #expect(bench.snapshotSlot == 1 && bench.failure == nil)
         }
     }
-    /// Nobody gives it: it waits, says so once, and does not end.
-    @Test func whatNobodyHasIsSaid() throws {
+    /// Nobody gives it: it waits, executes nothing that follows, says so once, and does not end. Whoever comes back is asked.
+    @Test func whatNobodyHasIsSaidAndWaitedFor() throws {
         let disk = try written()
         rot(disk, 2)
         let bench = try Bench(disk, base)
+        bench.decide(4)
         var notices: [String] = []
         for _ in 0..<100 {
             bench.turns(10, milliseconds: 30)
             while let notice = bench.takeNotice() { notices.append(notice) }
         }
-        #expect(notices.count == 2 && notices.last?.contains("no other member") == true)
-        #expect(bench.failure == nil)
+        #expect(notices.count == 2 && notices.last?.contains("no other member") == true, "\(notices)")
+        #expect(bench.failure == nil && bench.counters.executedBatches == 1 && bench.executedSlot == 0)
+        _ = bench.asked()
+        bench.turns(100, milliseconds: 30)
+        #expect(bench.asked().contains(2), "after half a minute of silence nobody is asked any more")
+        bench.arrive(2)
+        bench.turns(20)
+        #expect(bench.counters.executedBatches == 4 && bench.executedSlot == 1 && bench.counters.mendedBatches == 1)
+    }
+    /// One replica alone has nobody to ask: it says what is lost, and answers nobody who comes after it.
+    @Test func oneAloneAnswersNothingThatFollowsDamage() throws {
+        var settings = try base.settings()
+        settings.core = CoreConfiguration(quorums: try .standard(members: 1), me: ReplicaID(0))
+        settings.snapshotBytes = 1 << 20
+        let disk = try base.formatted()
+        let counting = Counting()
+        var first = try base.start(disk, Scripted(), base.pool(settings), settings, service: counting)
+        var now: UInt64 = 1_000_000
+        func turns(_ count: Int, _ engine: inout Engine<ScriptedDevice, ScriptedNetwork>, _ disk: ScriptedDisk) {
+            for _ in 0..<count {
+                now += 10_000_000
+                _ = engine.turn(now: now, wallClock: 1)
+                disk.completeAll()
+            }
+        }
+        for _ in 1...4 {
+            counting.toSeal += 1
+            turns(20, &first, disk)
+        }
+        #expect(counting.answered == 4)
+        // The log falls idle, so that what it holds last is vouched for.
+        turns(20, &first, disk)
+        let crashed = disk.afterCrash()
+        crashed.flip(.segment(0), at: try #require(place(crashed, 2, lane: 0)) + Limits.headerBytes + 100, count: 3)
+        let later = Counting()
+        var engine = try base.start(crashed, Scripted(), base.pool(settings), settings, service: later)
+        later.toSeal = 1
+        var notices: [String] = []
+        for _ in 0..<50 {
+            turns(20, &engine, crashed)
+            while let notice = engine.takeNotice() { notices.append(notice) }
+        }
+        #expect(notices.count == 1 && notices[0].contains("nobody else has them"), "\(notices)")
+        let (failure, executed, sealed) = (engine.failure, engine.counters.executedBatches, later.toSeal == 0)
+        #expect(failure == nil && sealed && later.answered == 0)
+        #expect(executed == 1, "batch 1 alone is executed again")
+    }
+    /// Seals as many batches as it is told to, and counts those of its clients that are executed.
+    private final class Counting: Nothing {
+        var toSeal = 0
+        var answered = 0
+        override func apply(
+            _ batch: BatchDescriptor, payload: UnsafeRawPointer, slot: UInt64, timestamp: UInt64, isOwn: Bool
+        ) {
+            if isOwn { answered += 1 }
+        }
+        override func poll(now: UInt64, mustSeal: Bool, pool: BufferPool) -> Submission? {
+            guard toSeal > 0, let buffer = pool.take(.own) else { return nil }
+            toSeal -= 1
+            pool.hold(buffer, .filling)
+            UnsafeMutableRawBufferPointer(start: pool.payload(buffer), count: 600)
+                .initializeMemory(as: UInt8.self, repeating: 7)
+            return Submission(buffer: buffer, payloadBytes: 600, count: 1, stride: 600)
+        }
     }
 
     /// ◆ A vote may be lost: from this start on it observes. It still learns and executes.

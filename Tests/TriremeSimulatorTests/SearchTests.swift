@@ -37,6 +37,11 @@ import TriremeSimulator
         #expect(ring.verdict(quorums) == .may)
         let pair = LinkSet(members: 3) { $0 != 2 && $1 != 2 }
         #expect(pair.verdict(quorums) == .must(MemberSet.first(2)))
+        // Two rows of two: each hears one other of its row, as many as a column has, and nobody hears a column.
+        let grid = try Quorums.grid(rows: 2, columns: 2)
+        let rows = LinkSet(members: 4) { $0 / 2 == $1 / 2 }
+        #expect(rows.verdict(grid) == .cannot)
+        #expect(rows.verdict(try Quorums(members: 4, phase1: 3, classic: 2, fast: 3)) == .may)
     }
     @Test func allLinkSetsOfThree() {
         let counts = LinkSets.run(members: 3, seeds: 1, jobs: 2)

@@ -3,37 +3,11 @@
 # the unit's promises under a real replica: what it tells the service manager, and which system calls it makes; and an
 # interrupted `tune measure`. Changes no setting of this machine. Needs the binary (make build). Run by `make tuning-test`.
 set -euo pipefail
-ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+SUITE=tuning
+source "$(dirname "$0")/../EndToEnd/lib.sh"
 TUNING=$ROOT/Tuning
-TRIREME=$ROOT/.build/release/trireme
-WORK=$(mktemp -d "${TMPDIR:-/tmp}/trireme-tuning-XXXXXX")
-CHILDREN=()
-
-say() { echo "tuning: $*"; }
-die() {
-    echo "tuning: FAILED: $*" >&2
-    exit 1
-}
-clean_up() {
-    local status=$?
-    trap - EXIT
-    # strace lets no signal through to itself: what it traces is told first.
-    for pid in "${CHILDREN[@]}"; do kill -TERM $(cat "/proc/$pid/task/$pid/children" 2>/dev/null) "$pid" 2>/dev/null || true; done
-    for pid in "${CHILDREN[@]}"; do wait "$pid" 2>/dev/null || true; done
-    rm -rf "$WORK"
-    exit "$status"
-}
-trap clean_up EXIT
-trap 'exit 130' INT TERM
-
-eventually() {
-    local end=$((SECONDS + $1))
-    shift
-    until "$@"; do
-        [ $SECONDS -lt $end ] || return 1
-        sleep 0.1
-    done
-}
+# strace lets no signal through to itself: what it traces is told first.
+end_children_of() { kill -TERM $(cat "/proc/$1/task/$1/children" 2>/dev/null) 2>/dev/null || true; }
 
 # quiet NAME COMMAND...: it succeeds, and says nothing: these tools warn about what they do not know, and go on.
 quiet() {

@@ -86,6 +86,7 @@ package final class BenchRun {
             group: try options.group ?? FreeGroup.choose(members: options.replicas), quorums: options.quorums,
             durability: options.durability)
         configuration.dissemination = options.dissemination
+        configuration.ordering = options.ordering
         configuration.batchBytes = options.batchBytes
         configuration.windowBatches = options.windowBatches
         // Nothing here outlives the run.

@@ -17,7 +17,7 @@ package struct ClusterDirectory {
     /// is there.
     package init(
         _ path: String, replicas: Int?, respPort: UInt16?, durability: Configuration.Durability?,
-        quorums: Configuration.QuorumSystem? = nil
+        quorums: Configuration.QuorumSystem? = nil, ordering: Configuration.Ordering? = nil
     ) throws {
         self.path = path
         let file = "\(path)/cluster.json"
@@ -30,6 +30,7 @@ package struct ClusterDirectory {
             let found =
                 configuration.quorums ?? .sizes(Configuration.defaultQuorums(members: configuration.members.count))
             try check(quorums, found, "the quorum system", file)
+            try check(ordering?.rawValue, configuration.ordering.rawValue, "--ordering", file)
             guard configuration.durability == .disk else {
                 throw BenchError(
                     "the cluster in \(path) kept its state in memory, and it went with its processes: remove \(path), and start anew"
@@ -46,14 +47,15 @@ package struct ClusterDirectory {
             )
         }
         configuration = try Self.new(
-            replicas ?? quorums?.namedMembers ?? 3, respPort ?? 6_401, durability ?? .disk, quorums)
+            replicas ?? quorums?.namedMembers ?? 3, respPort ?? 6_401, durability ?? .disk, quorums,
+            ordering ?? .classic)
         isNew = true
         try ClusterFileText.write(configuration, to: file)
     }
 
     private static func new(
         _ replicas: Int, _ respPort: UInt16, _ durability: Configuration.Durability,
-        _ quorums: Configuration.QuorumSystem?
+        _ quorums: Configuration.QuorumSystem?, _ ordering: Configuration.Ordering
     ) throws -> Configuration {
         guard (1...15).contains(replicas) else {
             throw BenchError("--replicas is \(replicas); 1 to 15 are possible")
@@ -67,6 +69,7 @@ package struct ClusterDirectory {
                 Configuration.Member(id: $0, address: "127.0.0.1", respPort: respPort + UInt16($0))
             }, interface: "lo", group: try FreeGroup.choose(members: replicas), quorums: quorums,
             durability: durability)
+        configuration.ordering = ordering
         // One or two replicas have no majority beside one of them; whoever asks for that few means it.
         configuration.allowSingleCopy = replicas <= 2
         try configuration.validate()

@@ -114,7 +114,8 @@ struct LogInspect: ParsableCommand {
             return (record.items ?? []).contains { item in
                 switch item {
                 case .promise: kind == .promise
-                case .vote: kind == .vote
+                // A vow not to vote counts among the votes.
+                case .vote, .closed: kind == .vote
                 case .decided, .decidedEntry: kind == .decided
                 }
             }

@@ -36,6 +36,8 @@ extension LogText {
             ])
         case .decided(let first, let last):
             .members(["item": "decided", "first": .unsigned(first), "last": .unsigned(last)])
+        case .closed(let slot, let ballot):
+            .members(["item": "closed", "slot": .unsigned(slot), "ballot": json(ballot)])
         case .decidedEntry(let slot, let entry):
             .members(["item": "decidedEntry", "slot": .unsigned(slot), "cut": json(entry)])
         }

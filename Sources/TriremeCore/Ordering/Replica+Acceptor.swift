@@ -69,8 +69,9 @@ extension Replica {
 
     /// A proposal arrived, from its sequencer or from somebody who kept it.
     mutating func received(_ proposal: Propose, from: ReplicaID) {
-        guard proposal.ballot.epoch == configuration.epoch, proposal.half == .classic else { return }
+        guard proposal.ballot.epoch == configuration.epoch else { return }
         if proposal.ballot.owner == from { heardSequencer(proposal.ballot) }
+        guard proposal.half == .classic else { return receivedFast(proposal) }
         keep(proposal)
     }
 
@@ -79,14 +80,20 @@ extension Replica {
         saw(proposal.ballot)
         if proposal.ballot == currentBallot {
             proposedFirst = proposal.first
-            proposedLast = max(proposedLast, proposal.slot)
+            if proposal.ballot.kind == .classic {
+                proposedLast = max(proposedLast, proposal.slot)
+            } else {
+                sawSlot(proposal.slot)
+            }
         }
         let slot = proposal.slot
         guard slot > snapshotSlot, slot < commitIndex + UInt64(Limits.votingWindowSlots) else { return }
         let kept = proposals[slot]
         guard kept.slot < slot || (kept.slot == slot && kept.ballot < proposal.ballot) else { return }
         proposals[slot] = ProposalRecord(slot: slot, ballot: proposal.ballot, entry: proposal.entry)
-        if proposal.ballot >= promise, proposal.ballot > votingBallot { openRun(proposal) }
+        if proposal.ballot.kind == .classic, proposal.ballot >= promise, proposal.ballot > votingBallot {
+            openRun(proposal)
+        }
         if proposal.entry.kind == .cut { want(proposal.entry.cut) }
     }
 
@@ -99,6 +106,7 @@ extension Replica {
         nextVote = slot
         runFirst = slot
         runDurable = slot - 1
+        runTold = slot - 1
     }
 
     /// The batches under a cut exist: whoever lacks them asks for them.
@@ -110,6 +118,7 @@ extension Replica {
 
     /// Whether the next vote waits for this batch.
     package func awaitsForVote(_ lane: ReplicaID, _ generation: Generation, _ sequence: UInt64) -> Bool {
+        if currentBallot.kind == .fast { return awaitsForFastVote(lane, generation, sequence) }
         let proposal = proposals[nextVote]
         guard proposal.slot == nextVote, proposal.ballot == votingBallot, proposal.entry.kind == .cut else {
             return false
@@ -135,38 +144,47 @@ extension Replica {
                 startRun(at: snapshotSlot + 1)
                 continue
             }
-            if proposal.entry.kind == .cut {
-                // What `C(slot - 1)` has passed has no effect at this slot. The committed cut tells only for slots above it: of a
-                // decided slot it would excuse what that slot itself still has to execute (◆).
-                let passed = slot > commitIndex ? committed : snapshotCut
-                switch lanes.possesses(proposal.entry.cut, snapshot: snapshotCut, passed: passed) {
-                case .held: break
-                case .lacking where slot <= commitIndex:
-                    // Decided without this vote: nobody waits for it, but others wait for the next ones.
-                    startRun(at: slot + 1)
-                    continue
-                case .lacking:
-                    if waitingSlot != slot {
-                        waitingSlot = slot
-                        waitedForData &+= 1
-                    }
-                    return
-                case .conflicting(let lane):
-                    fatal = conflict(slot, lane: lane)
-                    return
+            switch possession(of: proposal.entry, slot) {
+            case .held: break
+            case .lacking where slot <= commitIndex:
+                // Decided without this vote: nobody waits for it, but others wait for the next ones.
+                startRun(at: slot + 1)
+                continue
+            case .lacking:
+                if waitingSlot != slot {
+                    waitingSlot = slot
+                    waitedForData &+= 1
                 }
+                return
+            case .conflicting(let lane):
+                fatal = conflict(slot, lane: lane)
+                return
             }
-            let index = append(
-                .vote(slot: slot, ballot: votingBallot, half: .classic, entry: proposal.entry), into: &effects)
-            votes[slot] = VoteRecord(
-                slot: slot, ballot: votingBallot, half: .classic, entry: proposal.entry, index: index)
-            // A vote raises the promise (PROTOCOL §4); the vote's record says so, no further one is needed.
-            if votingBallot > promise {
-                promise = votingBallot
-                promiseIndex = index
-            }
-            highestVoted = max(highestVoted, slot)
+            castVote(slot, votingBallot, .classic, proposal.entry, into: &effects)
             nextVote = slot + 1
         }
+    }
+
+    /// Whether the log holds what an entry covers at a slot (PROTOCOL §4 ◆). What `C(slot - 1)` has passed has no effect there. The
+    /// committed cut tells only for slots above it: of a decided slot it would excuse what that slot itself still has to execute ◆.
+    @inline(__always)
+    func possession(of entry: Entry, _ slot: UInt64) -> Lanes.Possession {
+        guard entry.kind == .cut else { return .held }
+        return lanes.possesses(
+            entry.cut, snapshot: snapshotCut, passed: slot > commitIndex ? committed : snapshotCut)
+    }
+
+    /// Appends a vote. It raises the promise (PROTOCOL §4); the vote's record says so, no further one is needed.
+    @inline(__always)
+    mutating func castVote(
+        _ slot: UInt64, _ ballot: Ballot, _ half: Half, _ entry: Entry, into effects: inout Effects
+    ) {
+        let index = append(.vote(slot: slot, ballot: ballot, half: half, entry: entry), into: &effects)
+        votes[slot] = VoteRecord(slot: slot, ballot: ballot, half: half, entry: entry, index: index)
+        if ballot > promise {
+            promise = ballot
+            promiseIndex = index
+        }
+        highestVoted = max(highestVoted, slot)
     }
 }

@@ -23,16 +23,15 @@ extension Replica {
     }
 
     /// Whether the log holds what this replica has voted for.
-    private func possesses(_ vote: VoteRecord) -> Bool {
-        guard vote.entry.kind == .cut else { return true }
-        let passed = vote.slot > commitIndex ? committed : snapshotCut
-        return lanes.possesses(vote.entry.cut, snapshot: snapshotCut, passed: passed) == .held
-    }
+    func possesses(_ vote: VoteRecord) -> Bool { possession(of: vote.entry, vote.slot) == .held }
+
     /// The disk has lost the content of a batch whose name and digest are known; `sequence` is the lowest such of its
     /// generation, or nil when all are here again. No vote says any more that it is held until then (PROTOCOL §4 ◆).
     package mutating func lost(_ lane: ReplicaID, _ generation: Generation, from sequence: UInt64?) {
         lanes.setLost(lane, generation, from: sequence)
         statusDue(in: timing.coalesceNanoseconds)
+        // What no status has told yet is looked at again; the rest was true when it was said.
+        runDurable = min(runDurable, max(runTold, runFirst - 1))
         advanceRun()
     }
     /// After ``finishRecovery(generation:)``: of the votes that the log holds those are reported whose batches are here.

@@ -7,6 +7,7 @@ extension Replica {
         currentBallot = ballot
         proposedFirst = .max
         proposedLast = 0
+        fast.reset()
         if role != .follower {
             if role != .sequencer { failed() }
             role = .follower
@@ -32,7 +33,9 @@ extension Replica {
         switch role {
         case .follower: considerCandidacy(into: &effects)
         case .candidate, .learning: pursueCandidacy(into: &effects)
-        case .sequencer: letGo(into: &effects)
+        case .sequencer:
+            letGo(into: &effects)
+            considerKind(into: &effects)
         }
         if now >= lastStatusAt + timing.heartbeatNanoseconds { statusDue(in: 0) }
     }
@@ -41,7 +44,7 @@ extension Replica {
 
     /// Whether something waits to be decided: a proposed slot, or a batch that a `Q2` holds.
     private func hasPending() -> Bool {
-        if proposedLast > commitIndex || highestVoted > commitIndex { return true }
+        if proposedLast > commitIndex || highestVoted > commitIndex || fast.highest > commitIndex { return true }
         for lane in 0..<members {
             let mine = lanes.received(ReplicaID(lane))
             guard committed[lane] < mine else { continue }
@@ -135,12 +138,13 @@ extension Replica {
 
     /// Takes a ballot above all that were seen: its own promise first, durably, and only then the prepare (◆). When to do so is no
     /// question of safety: the explorer takes one at any moment.
-    package mutating func takeBallot(into effects: inout Effects) {
+    package mutating func takeBallot(_ kind: Ballot.Kind? = nil, into effects: inout Effects) {
         guard mayPromise, logHasRoom else { return }
         let last = max(currentBallot.round, promise.round)
         guard last < .max else { return }
         let round = last + 1
-        let ballot = Ballot(epoch: configuration.epoch, round: round, owner: me)
+        let ballot = Ballot(
+            epoch: configuration.epoch, round: round, owner: me, kind: kind ?? kindToOpen)
         saw(ballot)
         role = .candidate
         candidacy.begin(ballot, from: commitIndex + 1, now: now)
@@ -177,7 +181,8 @@ extension Replica {
         if let range = promisedVotes(from: candidacy.from) {
             for slot in range where votes[slot].slot == slot {
                 let vote = votes[slot]
-                candidacy.saw(ReportedVote(slot: slot, ballot: vote.ballot, half: vote.half, entry: vote.entry))
+                candidacy.saw(
+                    ReportedVote(slot: slot, ballot: vote.ballot, half: vote.half, entry: vote.entry), by: me)
             }
         }
         candidacy.answered(
@@ -196,7 +201,7 @@ extension Replica {
             guard let vote = ReportedVote.decode(&r, members: members), vote.slot > header.commitIndex,
                 vote.slot - header.commitIndex <= UInt64(Limits.votingWindowSlots)
             else { return }
-            candidacy.saw(vote)
+            candidacy.saw(vote, by: from)
         }
         guard r.isComplete else { return }
         candidacy.answered(header, by: from)

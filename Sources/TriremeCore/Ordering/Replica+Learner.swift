@@ -14,6 +14,7 @@ extension Replica {
         peer.pointee.heardAt = now
         note(status.pointee.votes, of: peer)
         saw(status.pointee.promise)
+        saw(status.pointee.marks.ballot)
         // Two that suspect different ballots would never agree to replace one: the lower learns of the higher.
         saw(status.pointee.suspected)
         if !status.pointee.sequencing.isNone, status.pointee.sequencing.owner == from {
@@ -22,8 +23,10 @@ extension Replica {
             if status.pointee.sequencing == currentBallot {
                 proposedFirst = status.pointee.firstProposed
                 proposedLast = max(proposedLast, status.pointee.lastProposed)
+                if status.pointee.anyFrom > 0 { fast.from = status.pointee.anyFrom }
             }
         }
+        noteMarks(UnsafePointer(peer.pointer(to: \.status)!))
         if status.pointee.sentSequence > 0 {
             lanes.want(
                 from, status.pointee.number.generation, status.pointee.sentSequence, committed: committed[from.index])
@@ -56,30 +59,41 @@ extension Replica {
     /// Decides slots in order, as far as a `Q2` reports votes under one ballot whose proposal is known (PROTOCOL §4 ◆).
     mutating func decide() {
         while canCommit {
-            let slot = commitIndex + 1
-            let proposal = proposals[slot]
-            guard proposal.slot == slot, !proposal.ballot.isNone else { return }
-            var voters = MemberSet()
-            for member in 0..<members where member != me.index {
-                let run = peers[member].votes
-                if run.ballot == proposal.ballot, run.contains(slot) { voters.insert(ReplicaID(member)) }
-            }
-            // This replica's own vote counts when it is durable, as anybody's (◆).
-            if votingBallot == proposal.ballot, runFirst <= slot, slot <= runDurable { voters.insert(me) }
-            guard configuration.quorums.isClassic(voters) else { return }
-            commit(slot, proposal.entry)
+            if decideInRun() { continue }
+            guard fast.isInUse, let (entry, half) = decidedFast(commitIndex + 1) else { return }
+            noteDecisionTime(commitIndex + 1)
+            if half == .fast { fastCounts.decided += 1 } else { fastCounts.decidedInHalf1 += 1 }
+            commit(commitIndex + 1, entry)
         }
+    }
+
+    /// Decides the next slot if it was voted for in a classic round.
+    @inline(__always)
+    private mutating func decideInRun() -> Bool {
+        let slot = commitIndex + 1
+        let proposal = proposals[slot]
+        guard proposal.slot == slot, !proposal.ballot.isNone else { return false }
+        var voters = MemberSet()
+        for member in 0..<members where member != me.index {
+            let run = peers[member].votes
+            if run.ballot == proposal.ballot, run.contains(slot) { voters.insert(ReplicaID(member)) }
+        }
+        // This replica's own vote counts when it is durable, as anybody's (◆).
+        if votingBallot == proposal.ballot, runFirst <= slot, slot <= runDurable { voters.insert(me) }
+        guard configuration.quorums.isClassic(voters) else { return false }
+        commit(slot, proposal.entry)
+        return true
     }
 
     /// Neither execution nor the notes in the log may fall so far behind that entries they need are forgotten; nor may the
     /// snapshot, however long it takes to write: a start has to execute every slot above it again (PROTOCOL §9).
-    private var canCommit: Bool {
+    var canCommit: Bool {
         commitIndex - executor.slot < history.capacity / 2
             && commitIndex - noted < UInt64(Limits.votingWindowSlots) / 2
             && commitIndex - snapshotSlot + UInt64(Limits.votesAheadSlots) < history.capacity
     }
 
-    private mutating func commit(_ slot: UInt64, _ entry: Entry) {
+    mutating func commit(_ slot: UInt64, _ entry: Entry) {
         precondition(slot == commitIndex + 1)
         history.store(slot, entry)
         commitIndex = slot
@@ -89,6 +103,7 @@ extension Replica {
             want(entry.cut)
             compare(entry.cut, slot)
         }
+        endSample()
         lastCommitAt = now
         pendingSince = nil
         fetch.progressed(now: now)
@@ -149,12 +164,13 @@ extension Replica {
         }
         let target = max(decided, role == .sequencer ? 0 : proposedLast)
         var slot = commitIndex + 1
-        guard slot <= target, canCommit else { return nil }
+        guard canCommit else { return nil }
+        guard slot <= target else { return firstUnknownVote().map { ($0, $0 + 15) } }
         // Decided by others, and this replica holds the proposal: votes may just be late. It asks from there on all the same,
         // since the wait before asking is longer than that.
         if decided < slot {
             while slot <= target, slot < commitIndex + 256, holdsProposal(slot) { slot += 1 }
-            guard slot <= target else { return nil }
+            guard slot <= target else { return firstUnknownVote().map { ($0, $0 + 15) } }
         }
         return (slot, slot + min(target - slot, 127))
     }
@@ -244,7 +260,8 @@ extension Replica {
         }
         // Proposals that are not decided here: whoever has one may pass it on, it is the same proposal.
         guard slot > commitIndex else { return }
-        for _ in 0..<32 where slot <= last {
+        let most = effects.count + 64
+        for _ in 0..<32 where slot <= last && effects.count < most {
             let proposal = proposals[slot]
             if proposal.slot == slot, proposal.ballot == currentBallot, proposedFirst <= slot {
                 effects.add(
@@ -253,6 +270,7 @@ extension Replica {
                             Propose(ballot: proposal.ballot, slot: slot, first: proposedFirst, entry: proposal.entry)),
                         .one(from)))
             }
+            giveFast(slot, to: from, into: &effects)
             slot += 1
         }
     }

@@ -129,6 +129,9 @@ extension Replica {
                 return "its vote for slot \(vote.last) in ballot \(vote.ballot), which its log has not"
             }
         }
+        if let slot = lostMark(memory.marks) {
+            return "what it voted or vowed for slot \(slot) in ballot \(memory.marks.ballot), which its log has not"
+        }
         for lane in 0..<members where recalling.durable[lane] < memory.durable[lane] {
             return
                 "lane \(lane) to be durable here to \(memory.durable[lane]); its log reaches to \(recalling.durable[lane])"

@@ -27,6 +27,13 @@ extension Replica {
         guard commitIndex >= candidacy.commitIndex else { return }
         let ballot = candidacy.ballot
         precondition(promise == ballot && promiseIndex <= durable)
+        // What the promises show to be decided needs no phase 2; the rest is picked.
+        while commitIndex < candidacy.highestVoted, canCommit,
+            let entry = candidacy.decided(commitIndex + 1, configuration.quorums)
+        {
+            fastCounts.phase1Decided += 1
+            commit(commitIndex + 1, entry)
+        }
         role = .sequencer
         sequencing.reset()
         sequencing.firstSlot = commitIndex + 1
@@ -34,6 +41,8 @@ extension Replica {
         sequencing.lastCut = committed
         sequencing.raisedAt = now
         proposedFirst = sequencing.firstSlot
+        fast.from = anyFrom
+        kindChoice.began(now: now)
         failures = 0
         pendingSince = nil
         proposeAgain(into: &effects)
@@ -44,7 +53,10 @@ extension Replica {
     /// room, before anything new.
     private mutating func proposeAgain(into effects: inout Effects) {
         while sequencing.nextSlot <= candidacy.highestVoted, hasRoom {
-            proposeNext(candidacy.pick(sequencing.nextSlot), into: &effects)
+            let pick = candidacy.pick(sequencing.nextSlot, configuration.quorums)
+            if case .choosable = pick { fastCounts.phase1Choosable += 1 }
+            if case .join = pick { fastCounts.phase1Joins += 1 }
+            proposeNext(pick.entry, into: &effects)
         }
     }
 
@@ -63,7 +75,8 @@ extension Replica {
     mutating func propose(into effects: inout Effects) {
         guard role == .sequencer, sequencing.successor == nil else { return }
         proposeAgain(into: &effects)
-        guard hasRoom else { return }
+        // From `any`'s `from` on the owner of a fast round proposes in half 1 only where half 0 has failed ◆.
+        guard hasRoom, currentBallot.kind == .classic else { return }
         adaptOptimism()
         var cut = sequencing.lastCut
         var grew = false

@@ -20,10 +20,13 @@ extension Replica {
         w.visit(index: &promiseIndex)
         for cell in 0..<UInt64(votes.capacity) { votes[cell].walk(&w) }
         for cell in 0..<UInt64(proposals.capacity) { proposals[cell].walk(&w) }
+        for cell in 0..<UInt64(vows.capacity) { vows[cell].walk(&w) }
         w.visit(&votingBallot)
         w.visit(&nextVote)
         w.visit(&runFirst)
         w.visit(&runDurable)
+        // Nothing is lost that the explorer does not crash.
+        w.leaveOut(&runTold, as: 0)
         w.visit(&highestVoted)
         w.leaveOut(&waitedForData, as: 0)
         w.leaveOut(&waitingSlot, as: 0)
@@ -63,6 +66,13 @@ extension Replica {
         candidacy.walk(&w, role)
         sequencing.walk(&w)
 
+        fast.walk(&w)
+        fastProposals.walk(&w)
+        for cell in 0..<UInt64(waitingSlots.capacity) { w.leaveOut(&waitingSlots[cell], as: WaitingSlot()) }
+        w.leaveOut(&fastCounts, as: FastCounts())
+        w.leaveOut(&kindChoice, as: KindChoice())
+        w.leaveOut(&sample, as: DecisionSample())
+
         executor.walk(&w)
         w.leaveOut(&statusCounter, as: 0)
         w.leaveOut(time: &statusDueAt)
@@ -74,8 +84,19 @@ extension Replica {
     /// A number for the next status that does not depend on how many there were: it rises whenever the votes that it reports
     /// change, or what it calls decided, within one generation.
     package var progress: UInt64 {
-        let rank = UInt64(votingBallot.round) * 16 + UInt64(votingBallot.owner.rawValue)
-        return 1 + rank * UInt64(votes.capacity) + runDurable + commitIndex
+        func rank(_ ballot: Ballot) -> UInt64 { UInt64(ballot.round) * 16 + UInt64(ballot.owner.rawValue) }
+        // Marks of a fast ballot: a slot's go from nothing over half 0 or a vow to half 1, and are gone under a higher ballot.
+        var marks: UInt64 = 0
+        for cell in 0..<UInt64(votes.capacity) {
+            switch ownMark(max(votes[cell].slot, vows[cell].slot), in: fast.ballot) {
+            case .none: break
+            case let mark: marks += mark.half == .classic ? 2 : 1
+            }
+        }
+        let room = UInt64(votes.capacity) * 3
+        let reigns: UInt64 = role == .sequencer ? 1 : 0
+        return 1 + rank(votingBallot) * room + rank(fast.ballot) * room + marks + rank(currentBallot) * 2 + reigns
+            + runDurable + commitIndex
     }
     /// The votes that a status of this moment reports.
     package var reportedVotes: VoteRun {
@@ -111,6 +132,34 @@ extension VoteRecord {
         w.visit(&half)
         w.visit(&entry)
         w.visit(index: &index)
+    }
+}
+
+extension Vow {
+    mutating func walk(_ w: inout StateWalk) {
+        w.visit(&slot)
+        guard slot > 0 else {
+            self = Vow()
+            return
+        }
+        w.visit(&ballot)
+        w.visit(index: &index)
+    }
+}
+
+extension FastRound {
+    mutating func walk(_ w: inout StateWalk) {
+        w.visit(&ballot)
+        w.visit(&highestVow)
+        w.visit(&from)
+        w.visit(&highest)
+        w.visit(index: &unreported)
+        w.visit(&isInUse)
+        w.visit(&claimed)
+        w.visit(&claimedSlot)
+        w.leaveOut(time: &idleSince)
+        w.leaveOut(time: &closedAt)
+        w.leaveOut(&decisionTime, as: 0)
     }
 }
 

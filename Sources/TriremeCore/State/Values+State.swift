@@ -22,6 +22,11 @@ extension StateWalk {
         visit(&value.sequence)
         visit(&value.digest)
     }
+    mutating func visit(_ value: inout Mark) {
+        var raw = value.rawValue
+        visit(&raw)
+        value = Mark(rawValue: raw)
+    }
     mutating func visit(_ value: inout MemberSet) { visit(&value.bits) }
     mutating func visit(_ value: inout Cut) {
         visit(&value.timestamp)
@@ -61,12 +66,25 @@ extension Status {
         w.visit(&sequencing)
         w.visit(&firstProposed)
         w.visit(&lastProposed)
+        w.visit(&anyFrom)
+        w.leaveOut(&decideMicroseconds, as: 0)
+        w.leaveOut(&decideSamples, as: 0)
+        marks.walk(&w)
         w.visit(&received)
         w.visit(&durable)
         for member in 0..<w.members {
             w.visit(&released[member])
             w.visit(&echoes[member])
         }
+    }
+}
+
+extension VoteMarks {
+    mutating func walk(_ w: inout StateWalk) {
+        w.visit(&ballot)
+        w.visit(&first)
+        w.visit(&count)
+        for i in 0..<count { w.visit(&values[i]) }
     }
 }
 
@@ -77,6 +95,7 @@ extension Memory {
         w.visit(&generation)
         w.visit(&promise)
         w.visit(&votes)
+        marks.walk(&w)
         w.visit(&durable)
         w.visit(&sendersPromise)
     }

@@ -29,6 +29,8 @@ package struct Memory: Sendable {
     package var generation = Generation.zero
     package var promise = Ballot.none
     package var votes = VoteRun.none
+    /// Votes and vows of the last fast ballot that it told of.
+    package var marks = VoteMarks.none
     package var durable = InlineArray<16, Position>(repeating: .empty)
     /// What the sender itself has promised, durably.
     package var sendersPromise = Ballot.none
@@ -38,6 +40,7 @@ package struct Memory: Sendable {
     mutating func join(_ status: Status, members: Int) {
         generation = max(generation, status.number.generation)
         promise = max(promise, status.promise)
+        if status.marks.count > 0, marks.ballot <= status.marks.ballot { marks = status.marks }
         for lane in 0..<members { durable[lane] = max(durable[lane], status.durable[lane]) }
     }
     package func encode(into w: inout WireWriter, members: Int) {
@@ -50,6 +53,7 @@ package struct Memory: Sendable {
         w.put(votes.last)
         w.put(sendersPromise)
         for lane in 0..<members { w.put(durable[lane]) }
+        marks.encode(into: &w)
     }
     package static func decode(_ bytes: UnsafeRawBufferPointer, members: Int) -> Memory? {
         var r = WireReader(bytes)
@@ -61,6 +65,7 @@ package struct Memory: Sendable {
         memory.votes = VoteRun(ballot: r.takeBallot(members: members), first: r.take(), last: r.take())
         memory.sendersPromise = r.takeBallot(members: members)
         for lane in 0..<members { memory.durable[lane] = r.takePosition() }
+        memory.marks = VoteMarks.decode(&r, members: members)
         return r.isComplete ? memory : nil
     }
 }

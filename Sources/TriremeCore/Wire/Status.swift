@@ -70,6 +70,12 @@ package struct Status: Sendable {
     /// First and last slot that it proposed in that ballot.
     package var firstProposed: UInt64 = 0
     package var lastProposed: UInt64 = 0
+    /// From this slot on any replica may propose in half 0 of ``sequencing``: `any`'s `from` (PROTOCOL §7). 0: nobody may.
+    package var anyFrom: UInt64 = 0
+    /// Smoothed time from a batch of the sender's own in its log to its decision, in microseconds, and how many were measured since
+    /// it started: the sequencer chooses the kind of the next round by it (PROTOCOL §7).
+    package var decideMicroseconds: UInt32 = 0
+    package var decideSamples: UInt32 = 0
     package var received = InlineArray<16, Position>(repeating: .empty)
     package var durable = InlineArray<16, Position>(repeating: .empty)
     /// Per lane, the sequence up to which batches of the received position's generation were executed here and their
@@ -77,8 +83,13 @@ package struct Status: Sendable {
     package var released = InlineArray<16, UInt64>(repeating: 0)
     /// Per member, the last status of its that the sender received.
     package var echoes = InlineArray<16, StatusNumber>(repeating: .none)
+    /// Durable votes and vows in the last fast ballot that the sender took part in.
+    package var marks = VoteMarks.none
 
     package init() {}
+
+    /// Bytes of a status without marks.
+    package static func byteCount(members: Int) -> Int { 154 + members * 72 }
 
     package func encode(into w: inout WireWriter, members: Int) {
         w.put(number.generation.rawValue)
@@ -99,6 +110,9 @@ package struct Status: Sendable {
         w.put(sequencing)
         w.put(firstProposed)
         w.put(lastProposed)
+        w.put(anyFrom)
+        w.put(decideMicroseconds)
+        w.put(decideSamples)
         for i in 0..<members {
             w.put(received[i])
             w.put(durable[i])
@@ -106,6 +120,7 @@ package struct Status: Sendable {
             w.put(echoes[i].generation.rawValue)
             w.put(echoes[i].counter)
         }
+        marks.encode(into: &w)
     }
 
     /// `nil` when the bytes are no status of a configuration of `members`.
@@ -135,12 +150,16 @@ package struct Status: Sendable {
         s.pointee.sequencing = r.takeBallot(members: members)
         s.pointee.firstProposed = r.take()
         s.pointee.lastProposed = r.take()
+        s.pointee.anyFrom = r.take()
+        s.pointee.decideMicroseconds = r.take()
+        s.pointee.decideSamples = r.take()
         for i in 0..<members {
             s.pointee.received[i] = r.takePosition()
             s.pointee.durable[i] = r.takePosition()
             s.pointee.released[i] = r.take()
             s.pointee.echoes[i] = StatusNumber(Generation(rawValue: r.take()), r.take())
         }
+        s.pointee.marks = VoteMarks.decode(&r, members: members)
         return r.isComplete
     }
 }
@@ -157,5 +176,17 @@ extension UnsafePointer<Status> {
     /// The last status of this member that the sender received.
     package func echo(of member: ReplicaID) -> StatusNumber {
         element(MemoryLayout<Status>.offset(of: \.echoes)!, member.index)
+    }
+    /// What the sender has written for a slot in a fast ballot.
+    package func mark(_ slot: UInt64, in ballot: Ballot) -> Mark {
+        let marks = pointer(to: \.marks)!
+        let count = marks.pointer(to: \.count)!.pointee
+        let first = marks.pointer(to: \.first)!.pointee
+        guard slot >= first, slot - first < UInt64(count), marks.pointer(to: \.ballot)!.pointee == ballot else {
+            return .none
+        }
+        let offset = MemoryLayout<Status>.offset(of: \.marks)! + MemoryLayout<VoteMarks>.offset(of: \.values)!
+        return UnsafeRawPointer(self).load(
+            fromByteOffset: offset + Int(slot - first) * MemoryLayout<Mark>.stride, as: Mark.self)
     }
 }

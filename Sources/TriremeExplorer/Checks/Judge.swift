@@ -30,25 +30,34 @@ struct Judge {
 
     /// §12: in every state, if an entry is proposed for a slot, no other can be decided, or have been decided, in a lower ballot:
     /// those who voted for the other one, and those who have not durably promised a higher ballot and may still vote, are together
-    /// no `Q2`. So a decided entry is the only one that higher ballots propose.
+    /// no `Q2`, in half 0 no `QF`. So a decided entry is the only one that higher ballots, and half 1 after half 0, propose.
     private func judge(_ proposal: Proposed, beside other: Proposed, _ facts: [Facts]) -> String? {
         guard proposal.slot == other.slot, proposal.entry != other.entry else { return nil }
         if proposal.ballot == other.ballot, proposal.half == other.half {
+            // In half 0 everybody may propose; each acceptor votes for one at most.
+            if proposal.half == .fast { return nil }
             return "slot \(proposal.slot) is proposed twice in ballot \(proposal.ballot), with different entries"
         }
         let isFirst = (proposal.ballot, proposal.half) < (other.ballot, other.half)
         let (lower, higher) = isFirst ? (proposal, other) : (other, proposal)
         var may = MemberSet()
         for (member, facts) in facts.enumerated() where mayVote(facts, lower) { may.insert(ReplicaID(member)) }
-        guard quorums.isClassic(may) else { return nil }
+        guard lower.half == .fast ? quorums.isFast(may) : quorums.isClassic(may) else { return nil }
         return
-            "ballot \(higher.ballot) proposes an entry for slot \(lower.slot), and \(may) may decide another one in ballot "
-            + "\(lower.ballot)"
+            "ballot \(higher.ballot) proposes an entry for slot \(lower.slot) in half \(higher.half.rawValue), and \(may) may decide another "
+            + "one in half \(lower.half.rawValue) of ballot \(lower.ballot)"
     }
     private func mayVote(_ facts: Facts, _ lower: Proposed) -> Bool {
-        facts.promise <= lower.ballot
-            || facts.votes.contains(
-                DurableVote(slot: lower.slot, ballot: lower.ballot, half: lower.half, entry: lower.entry))
+        if facts.votes.contains(
+            DurableVote(slot: lower.slot, ballot: lower.ballot, half: lower.half, entry: lower.entry))
+        {
+            return true
+        }
+        guard facts.promise <= lower.ballot else { return false }
+        // Half 0 is over where there is a vow, or a vote in either half (PROTOCOL §7 ◆).
+        return lower.half == .classic
+            || !facts.vows.contains(DurableVow(slot: lower.slot, ballot: lower.ballot))
+                && !facts.votes.contains { $0.slot == lower.slot && $0.ballot == lower.ballot }
     }
 
     /// Judges what replicas take for decided, and enters it into the ledger.
@@ -72,17 +81,20 @@ struct Judge {
         return nil
     }
 
-    /// §4: what somebody takes for decided has a `Q2` of durable votes for it in one ballot.
+    /// §4, §7: what somebody takes for decided has a `Q2` of durable votes for it in one ballot, or a `QF` in a half 0.
     private func isDecided(_ slot: UInt64, _ entry: UInt16, _ facts: [Facts]) -> Bool {
         var ballots: Set<Ballot> = []
         for facts in facts { for vote in facts.votes where vote.slot == slot { ballots.insert(vote.ballot) } }
         return ballots.contains { ballot in
-            let wanted = DurableVote(slot: slot, ballot: ballot, half: .classic, entry: entry)
-            var voters = MemberSet()
-            for (member, facts) in facts.enumerated() where facts.votes.contains(wanted) {
-                voters.insert(ReplicaID(member))
+            func voters(_ half: Half) -> MemberSet {
+                let wanted = DurableVote(slot: slot, ballot: ballot, half: half, entry: entry)
+                var voters = MemberSet()
+                for (member, facts) in facts.enumerated() where facts.votes.contains(wanted) {
+                    voters.insert(ReplicaID(member))
+                }
+                return voters
             }
-            return quorums.isClassic(voters)
+            return quorums.isClassic(voters(.classic)) || quorums.isFast(voters(.fast))
         }
     }
 }

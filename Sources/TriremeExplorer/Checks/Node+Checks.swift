@@ -14,12 +14,30 @@ extension Node {
         switch item {
         case .promise(let ballot):
             if ballot < appendedPromise { find("promises \(ballot) after it promised \(appendedPromise)") }
-        case .vote(let slot, let ballot, _, let entry):
+        case .vote(let slot, let ballot, let half, let entry):
             if ballot < appendedPromise {
                 find("votes for slot \(slot) in ballot \(ballot) after it promised \(appendedPromise)")
             }
+            if half == .fast, isClosed(slot, ballot) {
+                find("votes in half 0 of slot \(slot) in ballot \(ballot), which it has closed or voted in before")
+            }
             checkPossession(slot, entry)
+        case .closed(let slot, let ballot):
+            if ballot < appendedPromise {
+                find("vows for slot \(slot) in ballot \(ballot) after it promised \(appendedPromise)")
+            }
         case .decided, .decidedEntry: break
+        }
+    }
+
+    /// §7: whether half 0 of a slot is over here, by a vow or by a vote in either half.
+    private func isClosed(_ slot: UInt64, _ ballot: Ballot) -> Bool {
+        log.contains {
+            switch vocabulary.records[Int($0)] {
+            case .item(.closed(slot, ballot)): true
+            case .item(.vote(slot, ballot, _, _)): true
+            default: false
+            }
         }
     }
 
@@ -58,10 +76,24 @@ extension Node {
     /// §2, §4: a status reports durable promises and votes.
     func checkStatus(_ status: Status) {
         checkReported(status.promise, in: "status with the promise")
+        for i in 0..<status.marks.count { check(status.marks.values[i], status.marks.first + UInt64(i), status) }
         guard !status.votes.isEmpty else { return }
         for slot in status.votes.first...status.votes.last where !hasVote(slot, status.votes.ballot) {
             find("reports a vote for slot \(slot) in ballot \(status.votes.ballot) that is not durable")
         }
+    }
+    /// §7: a mark tells a durable vote or vow.
+    private func check(_ mark: Mark, _ slot: UInt64, _ status: Status) {
+        guard !mark.isNone else { return }
+        let ballot = status.marks.ballot
+        let isDurable = durableRecords.contains {
+            switch $0 {
+            case .item(.vote(slot, ballot, let half, let entry)): mark == .vote(half, for: entry)
+            case .item(.closed(slot, ballot)): mark.isClosed
+            default: false
+            }
+        }
+        if !isDurable { find("tells of slot \(slot) in ballot \(ballot) what is not durable") }
     }
     private func hasVote(_ slot: UInt64, _ ballot: Ballot) -> Bool {
         durableRecords.contains {
@@ -94,7 +126,7 @@ extension Record {
     /// The ballot below which a record takes no part any more.
     var vow: Ballot {
         switch self {
-        case .item(.promise(let ballot)), .item(.vote(_, let ballot, _, _)): ballot
+        case .item(.promise(let ballot)), .item(.vote(_, let ballot, _, _)), .item(.closed(_, let ballot)): ballot
         case .item(.decided), .item(.decidedEntry), .batch: .none
         }
     }

@@ -38,7 +38,7 @@ extension Node {
         case .propose(let proposal):
             checkProposal(proposal, isOwn: proposal.ballot.owner == id)
             // Whoever passes one on sends the same bytes, and nobody minds whose they are: it is the owner's message still.
-            let owner = proposal.ballot.owner
+            let owner = proposal.half == .fast ? id : proposal.ballot.owner
             let isBack = to.contains(owner)
             let from = isBack ? ReplicaID(others(than: owner).members[0]) : owner
             var message = vocabulary.message(.propose, from: from, to: isBack ? to : others(than: owner)) {
@@ -48,6 +48,7 @@ extension Node {
                 ballot: proposal.ballot, half: proposal.half, slot: proposal.slot,
                 entry: vocabulary.number(proposal.entry))
             send(message)
+        case .close(let close): send(.close, to: to) { close.encode(into: &$0) }
         case .reject(let reject): send(.reject, to: to) { reject.encode(into: &$0) }
         // It asks one after another, by chance: each may be the one.
         case .entryRequest(let request): send(.entryRequest, to: others) { request.encode(into: &$0) }
@@ -92,6 +93,8 @@ extension Node {
         var said = Status()
         (said.number, said.epoch, said.flags) = (status.number, status.epoch, status.flags)
         (said.votes, said.commitIndex, said.oldestEntry) = (status.votes, status.commitIndex, status.oldestEntry)
+        (said.marks, said.anyFrom) = (status.marks, status.anyFrom)
+        if status.anyFrom > 0 { (said.sequencing, said.firstProposed) = (status.sequencing, status.firstProposed) }
         let members = bounds.members
         var message = vocabulary.message(.status, from: id, to: others) { said.encode(into: &$0, members: members) }
         message.status = said.number

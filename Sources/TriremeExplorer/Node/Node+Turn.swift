@@ -32,11 +32,15 @@ extension Node {
     /// What makes a status worth sending: its votes, what is decided, and that it may be sent at all.
     struct Told: Equatable {
         var votes: VoteRun
+        var marks: VoteMarks
+        var anyFrom: UInt64
         var commitIndex: UInt64
         var isProven: Bool
     }
     var whatIsTold: Told {
-        Told(votes: core.reportedVotes, commitIndex: core.commitIndex, isProven: core.isProven)
+        Told(
+            votes: core.reportedVotes, marks: core.ownMarks(), anyFrom: core.anyFrom, commitIndex: core.commitIndex,
+            isProven: core.isProven)
     }
 
     /// Turns until nothing changes any more; then a status, if it would tell more than `told`.
@@ -105,7 +109,7 @@ extension Node {
         let promise = durablePromise
         let kept = log[..<durable].filter {
             switch vocabulary.records[Int($0)] {
-            case .batch, .item(.vote): true
+            case .batch, .item(.vote), .item(.closed): true
             case .item(.promise(let ballot)): ballot == promise
             case .item(.decided), .item(.decidedEntry): false
             }

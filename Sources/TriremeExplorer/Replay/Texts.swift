@@ -37,11 +37,17 @@ extension Record {
         switch self {
         case .batch(let batch): "batch \(batch.lane)/\(batch.position)"
         case .item(.promise(let ballot)): "promise \(ballot)"
-        case .item(.vote(let slot, let ballot, _, let entry)): "vote \(ballot) slot \(slot) \(entry.text(members))"
+        case .item(.vote(let slot, let ballot, let half, let entry)):
+            "vote \(ballot)\(half.text) slot \(slot) \(entry.text(members))"
+        case .item(.closed(let slot, let ballot)): "vow \(ballot) slot \(slot)"
         case .item(.decided(let first, let last)): "decided \(first)…\(last)"
         case .item(.decidedEntry(let slot, let entry)): "decided entry slot \(slot) \(entry.text(members))"
         }
     }
+}
+
+extension Half {
+    var text: String { self == .fast ? " half 0" : "" }
 }
 
 extension Message {
@@ -52,11 +58,14 @@ extension Message {
             switch kind {
             case .propose:
                 return Propose.decode(bytes, members: members).map {
-                    "propose \($0.ballot) slot \($0.slot) \($0.entry.text(members))"
+                    "propose \($0.ballot)\($0.half.text) slot \($0.slot) \($0.entry.text(members))"
                 } ?? "a malformed proposal"
             case .prepare:
                 return Prepare.decode(bytes, members: members).map { "prepare \($0.ballot) from slot \($0.from)" }
                     ?? "a malformed prepare"
+            case .close:
+                return Close.decode(bytes, members: members).map { "close \($0.ballot) slots \($0.first)…\($0.last)" }
+                    ?? "a malformed close"
             case .promise: return promiseText(&reader, members)
             case .status: return Status.decode(bytes, members: members).map(statusText) ?? "a malformed status"
             case .reject:
@@ -75,7 +84,7 @@ extension Message {
         var text = "promise \(header.ballot), decided to \(header.commitIndex)"
         for _ in 0..<header.votes {
             guard let vote = ReportedVote.decode(&reader, members: members) else { break }
-            text += ", voted \(vote.ballot) slot \(vote.slot) \(vote.entry.text(members))"
+            text += ", voted \(vote.ballot)\(vote.half.text) slot \(vote.slot) \(vote.entry.text(members))"
         }
         return text
     }
@@ -83,6 +92,13 @@ extension Message {
         let votes =
             status.votes.isEmpty
             ? "no votes" : "votes in \(status.votes.ballot) for slots \(status.votes.first)…\(status.votes.last)"
-        return "status: \(votes), decided to \(status.commitIndex)"
+        var marks = ""
+        for i in 0..<status.marks.count where !status.marks.values[i].isNone {
+            let half = status.marks.values[i].half
+            marks += ", \(half == nil ? "closed" : "voted")\(half?.text ?? "") slot \(status.marks.first + UInt64(i))"
+        }
+        if !marks.isEmpty { marks = ", in \(status.marks.ballot)" + marks }
+        let any = status.anyFrom > 0 ? ", any \(status.sequencing) from slot \(status.anyFrom)" : ""
+        return "status: \(votes)\(marks)\(any), decided to \(status.commitIndex)"
     }
 }

@@ -8,6 +8,14 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
     /// Asks without an answer after which an operator is told.
     private static var attemptsUntilNotice: UInt32 { 24 }
 
+    /// What follows for whoever operates a replica that has lost batches. One alone waits for ever, and answers nobody.
+    private var damageAdvice: String {
+        settings.core.members > 1
+            ? "the others are asked for them. A disk that loses data should be replaced"
+            : "nobody else has them, so nothing that was decided to follow them is executed or answered any more; found a new "
+                + "cluster on another disk"
+    }
+
     /// A record was read back that is not what was written.
     mutating func foundDamaged(_ read: PendingRead) {
         counters.damagedBatches += 1
@@ -18,7 +26,7 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
         }
         note(
             "log: lane \(read.batch.lane), generation \(read.batch.generation), sequence \(read.batch.sequence) at stream offset "
-                + "\(read.offset) is damaged; it is fetched from the others. A disk that loses data should be replaced")
+                + "\(read.offset) is damaged; \(damageAdvice)")
         guard core.snapshotCut[read.batch.lane.index] < read.batch.position else {
             // Only others had a use for it: they learn that it is not to be had here.
             return core.released(below: core.snapshotSlot + 1)
@@ -40,9 +48,7 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
                     + "does not count, until it is replaced under a new identity through a configuration change")
         }
         guard damage.count > 0 else { return }
-        note(
-            "log: \(damage.count) batches are damaged; they are fetched from the others. A disk that loses data should be replaced"
-        )
+        note("log: \(damage.count) batches are damaged; \(damageAdvice)")
         tellDamage()
         core.suspendVotes()
     }

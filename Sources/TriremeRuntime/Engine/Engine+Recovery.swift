@@ -110,7 +110,8 @@ package struct RecoveredState: ~Copyable {
     private mutating func take(_ item: LogItem) {
         switch item {
         case .vote(let slot, _, _, _) where slot > core.snapshotSlot,
-            .decidedEntry(let slot, _) where slot > core.snapshotSlot:
+            .decidedEntry(let slot, _) where slot > core.snapshotSlot,
+            .closed(let slot, _) where slot > core.snapshotSlot:
             snapshots.note(slot, at: lastOffset, in: slotOffsets)
         default: break
         }

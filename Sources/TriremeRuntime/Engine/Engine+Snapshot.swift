@@ -113,7 +113,6 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
         snapshots.isWanted = false
         snapshots.takenBefore = snapshots.takenAt
         snapshots.takenAt = log.endOffset
-        counters.snapshots += 1
         snapshots.inFlight = (slot, cut)
         guard log.device.isDurable else {
             // Nothing survives this process anyhow: its state is the snapshot.
@@ -216,12 +215,13 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
     /// The superblock names the snapshot: the promise is carried forward, then segments before everything that is not
     /// covered may go (◆). A segment that holds an uncovered batch, vote or decision stays until room runs short (Engine+Carry).
     mutating func snapshotBecameDurable(_ slot: UInt64) {
+        snapshots.isRefusalTold = false
         guard let (taken, cut) = snapshots.inFlight, taken == slot else {
             if fetch.phase == .naming, fetch.file.name.slot == slot { install() }
             return
         }
         snapshots.inFlight = nil
-        snapshots.isRefusalTold = false
+        counters.snapshots += 1
         step(.snapshotDurable(slot: slot, cut: cut))
         let boundary = boundary(of: slot, cut: cut, from: snapshots.takenAt)
         if let previous = snapshots.previous {

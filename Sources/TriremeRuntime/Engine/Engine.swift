@@ -236,7 +236,7 @@ package struct Engine<Device: StorageDevice & ~Copyable, Wire: Network & ~Copyab
         let index = log.append(item)
         precondition(index <= core.appended, "the log and the core count differently")
         switch item {
-        case .vote(let slot, _, _, _), .decidedEntry(let slot, _):
+        case .vote(let slot, _, _, _), .decidedEntry(let slot, _), .closed(let slot, _):
             snapshots.note(slot, at: log.lastOffset, in: slotOffsets)
         case .promise, .decided: break
         }
@@ -259,6 +259,9 @@ package struct Engine<Device: StorageDevice & ~Copyable, Wire: Network & ~Copyab
         case .reject(let reject):
             reject.encode(into: &writer)
             kind = .reject
+        case .close(let close):
+            close.encode(into: &writer)
+            kind = .close
         case .entryRequest(let request):
             request.encode(into: &writer)
             kind = .entryRequest

@@ -86,6 +86,7 @@ package struct EngineCounters: Sendable {
     package var repairsSent: UInt64 = 0
     package var repairedBytes: UInt64 = 0
     package var readBacks: UInt64 = 0
+    /// Own snapshots that became durable (in memory: that were taken), and those of others that took their place here.
     package var snapshots: UInt64 = 0
     package var snapshotsInstalled: UInt64 = 0
     package var snapshotPiecesSent: UInt64 = 0

@@ -24,7 +24,8 @@ struct CountersPublisher {
             "controlKernelDrops", "batchDeliveriesMeant", "batchDatagramsReceived", "batchesCopied",
             "batchBytesSent", "batchBytesReceived", "systemCalls", "sparedCalls", "completions", "fixedWrites",
             "plainWrites", "logWrites", "logBytesWritten", "logBatchesWritten", "timedTurns", "completionsPeak",
-            "submissionsPeak", "windowSum", "logQueueSum",
+            "submissionsPeak", "windowSum", "logQueueSum", "isFast", "fastDecided", "fastDecidedInHalf1", "fastJoins",
+            "fastCloses", "roundChanges",
         ] + Refusal.allCases.map { "dropped" + capitalized("\($0)") }
         + Stage.allCases.flatMap { ["\($0)Runs", "\($0)Work", "\($0)TimedNanoseconds"] }
     private static func capitalized(_ word: String) -> String { word.prefix(1).uppercased() + word.dropFirst() }
@@ -154,6 +155,13 @@ struct CountersPublisher {
         put(stages.submissionsPeak)
         put(stages.windowSum)
         put(stages.logQueueSum)
+        let fast = engine.core.fastCounts
+        put(engine.core.currentBallot.kind == .fast ? 1 : 0)
+        put(fast.decided)
+        put(fast.decidedInHalf1)
+        put(fast.joins)
+        put(fast.closes)
+        put(fast.changes)
         for reason in Refusal.allCases { put(network[reason]) }
         for stage in Stage.allCases {
             put(stages.runs[stage.rawValue])

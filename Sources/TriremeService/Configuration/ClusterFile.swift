@@ -96,6 +96,11 @@ package enum ClusterFile {
             throw invalid("dissemination is \"\(dissemination)\"; it must be \"multicast\" or \"unicast\"")
         }
         configuration.dissemination = way
+        let ordering = reader.string(forKey: "ordering", default: configuration.ordering.rawValue)
+        guard let kind = Trireme.Configuration.Ordering(rawValue: ordering) else {
+            throw invalid("ordering is \"\(ordering)\"; it must be \"classic\", \"fast\" or \"adaptive\"")
+        }
+        configuration.ordering = kind
         configuration.allowSingleCopy = reader.bool(forKey: "allowSingleCopy", default: configuration.allowSingleCopy)
         configuration.segmentMebibytes = reader.int(
             forKey: ["log", "segmentMebibytes"], default: configuration.segmentMebibytes)

@@ -27,6 +27,7 @@ enum ClusterSchema {
         ("quorums", .integers, false),
         ("durability", .string, false),
         ("dissemination", .string, false),
+        ("ordering", .string, false),
         ("allowSingleCopy", .boolean, false),
         ("log.segmentMebibytes", .integer, false),
         ("log.segments", .integer, false),

@@ -157,9 +157,10 @@ package final class DurableImages {
         acknowledged += 1
         let name = Name(lane: batch.lane, generation: batch.generation, sequence: batch.sequence)
         var set = holdings[name]?.set ?? MemberSet()
-        if !quorums.isClassic(set) { set = holders(batch, slot: slot) }
+        func isQuorum(_ set: MemberSet) -> Bool { quorums.isClassic(set) || quorums.isFast(set) }
+        if !isQuorum(set) { set = holders(batch, slot: slot) }
         referee.demand(
-            quorums.isClassic(set),
+            isQuorum(set),
             "replica \(replica) answers the clients of batch \(batch.name) of slot \(slot), which lies on the disks of \(set) "
                 + "alone")
         holdings[name, default: Holding()].slot = slot

@@ -3,8 +3,8 @@ import TriremeCore
 import TriremeStorage
 
 extension DiskImage {
-    /// Whether some record of the log, wherever it lies, is a vote for `slot` in `ballot`.
-    func holdsVote(_ slot: UInt64, _ ballot: Ballot) -> Bool {
+    /// Whether some record of the log, wherever it lies, is a vote for `slot` in a half of `ballot`.
+    func holdsVote(_ slot: UInt64, _ ballot: Ballot, _ half: Half) -> Bool {
         for file in files[3...] {
             let found = file.bytes.withUnsafeBytes { bytes in
                 stride(from: 0, to: bytes.count, by: Limits.pageBytes).contains { at in
@@ -13,7 +13,7 @@ extension DiskImage {
                         header.payloadHolds(base)
                     else { return false }
                     return header.items(base).contains { item in
-                        if case .vote(slot: slot, ballot: ballot, half: .classic, entry: _) = item {
+                        if case .vote(slot: slot, ballot: ballot, half: half, entry: _) = item {
                             true
                         } else {
                             false

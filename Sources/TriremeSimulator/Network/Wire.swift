@@ -9,6 +9,8 @@ package struct LinkConditions: Sendable {
     package var duplicatePerMillion: UInt32 = 0
     /// Typical one-way delay and its tail come from this; what is above reorders.
     package var delayNanoseconds: UInt64 = 30_000
+    /// Every datagram takes just that long.
+    package var isExact = false
     /// Now and then a datagram takes this much longer.
     package var spikePerMillion: UInt32 = 0
     package var spikeNanoseconds: UInt64 = 20_000_000
@@ -162,7 +164,7 @@ package final class Wire {
                 mangle(index, to: to)
                 continue
             }
-            var delay = random.tailed(conditions.delayNanoseconds)
+            var delay = conditions.isExact ? conditions.delayNanoseconds : random.tailed(conditions.delayNanoseconds)
             if random.chance(conditions.spikePerMillion) { delay += random.below(conditions.spikeNanoseconds) }
             pool.hold(index)
             queue.schedule(WorldEvent(.delivery, at: queue.now + delay, replica: to, index: index))

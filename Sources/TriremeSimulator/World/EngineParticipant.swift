@@ -69,6 +69,7 @@ package final class EngineParticipant: Participant {
         (Int(engine.counters.damagedBatches), Int(engine.counters.mendedBatches))
     }
     /// For good: one that lacks a snapshot alone becomes whole by another's.
+    package var fastCounts: FastCounts { engine.core.fastCounts }
     package var isForgetful: Bool { engine.core.mayHaveLostVows }
     package func memory(of member: ReplicaID, asked: Generation) -> Memory? {
         var bytes = [UInt8](repeating: 0, count: Limits.controlBodyBytes)
@@ -128,6 +129,7 @@ extension Scenario {
     /// Small everything, so that what is rare at full size happens in every run.
     func engineSettings(_ replica: ReplicaID, seed: UInt64, isForgetful: Bool = false) -> EngineSettings {
         var core = CoreConfiguration(quorums: quorums, me: replica, entryHistorySlots: entryHistorySlots)
+        if !orderings.isEmpty { core.ordering = orderings[replica.index] }
         core.timing = timing
         var settings = EngineSettings(
             core: core, batchBytes: batchBytes, windowBatches: windowBatches,

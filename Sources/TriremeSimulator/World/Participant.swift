@@ -48,11 +48,14 @@ package protocol Participant: AnyObject {
     var keepsLog: Bool { get }
     /// Segments of its log out of which it carried what was still needed.
     var carriedSegments: Int { get }
+    /// What happened in fast rounds.
+    var fastCounts: FastCounts { get }
     /// An operator asks it to let `successor` reign.
     func handOver(to successor: ReplicaID)
 }
 extension Participant {
     package var installs: Int { 0 }
+    package var fastCounts: FastCounts { FastCounts() }
     package func isDurable(_ lane: Int, _ position: Position) -> Bool { true }
     package func promiseAnswer() -> [[UInt8]] { [] }
     package var isForgetful: Bool { false }

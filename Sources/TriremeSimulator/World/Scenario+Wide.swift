@@ -7,16 +7,41 @@ package enum Mix: String, CaseIterable, Sendable {
     case standard
     /// One to seven replicas, every counting quorum system, all faults, and a quorum that heals before the others.
     case wide
+    /// Runs of both other mixes in turn, with rounds that are fast as well as classic.
+    case mixed
 
     package func scenario(seed: UInt64) -> Scenario {
         switch self {
         case .standard: .standard(seed: seed)
         case .wide: .wide(seed: seed)
+        case .mixed: .mixed(seed: seed)
         }
     }
 }
 
 extension Scenario {
+    /// The run that a seed of the mixed mix stands for: each replica opens rounds of a kind of its own, so that every election,
+    /// and every hand-over, may change the kind in the middle of whatever is under way. Most are short stories with faults
+    /// and suspicions in quick succession, so that very many can be told.
+    package static func mixed(seed: UInt64) -> Scenario {
+        var s = seed % 2 == 0 ? Scenario.standard(seed: seed) : .wide(seed: seed)
+        s.mix = .mixed
+        var random = CoreRandom(seed: seed &* 0xA24B_AED4 &+ 0xFA57)
+        s.orderings = (0..<s.members).map { _ in random.pick([.fast, .fast, .fast, .adaptive, .classic]) }
+        if !s.faults.contains(.handOver) { s.faults.append(.handOver) }
+        guard random.below(16) > 0 else { return s }
+        s.healAtNanoseconds = random.pick([25_000_000, 50_000_000, 80_000_000])
+        s.faultIntervalNanoseconds = random.pick([3_000_000, 6_000_000, 12_000_000])
+        s.timing.suspicionNanoseconds = random.pick([3_000_000, 5_000_000, 10_000_000])
+        s.timing.stuckNanoseconds = 10 * s.timing.suspicionNanoseconds
+        s.timing.heartbeatNanoseconds = s.timing.suspicionNanoseconds / 4
+        s.settleNanoseconds = 40_000_000
+        s.finalCommands = 6
+        s.links.delayNanoseconds = random.pick([10_000, 30_000, 100_000])
+        s.links.spikeNanoseconds = min(s.links.spikeNanoseconds, 20_000_000)
+        return s
+    }
+
     /// Every counting quorum system of 1 to 7 members that the rules of PROTOCOL §2 allow: n(n + 1)/2 pairs (Q1, Q2) each,
     /// with the smallest and the largest QF.
     package static let countingSystems: [Quorums] = (1...7).flatMap { members in

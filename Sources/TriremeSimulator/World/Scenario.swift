@@ -57,6 +57,8 @@ package struct Scenario: Sendable {
     package var mix = Mix.standard
     package var replay: String?
     package var members: Int { quorums.members }
+    /// Which kinds of round each replica opens; none: all classic.
+    package var orderings: [Ordering] = []
     /// Replicas whose disks are bad, and what these do.
     package var frail = MemberSet()
     package var damage: [DamageFault] = []

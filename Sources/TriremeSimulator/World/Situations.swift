@@ -1,4 +1,5 @@
 // How often runs met what they are there to meet: printed, and watched by the soak.
+import TriremeCore
 
 /// Counts of one run, or of many together.
 package struct Situations: Sendable {
@@ -62,6 +63,8 @@ package struct Situations: Sendable {
     /// Runs after which no quorum was left that had kept everything: at the end, and where a quorum healed first.
     package var hopeless = 0
     package var hopelessQuorums = 0
+    /// Of fast rounds.
+    package var fast = FastCounts()
     package init() {}
 
     /// Every count with its name. The first part is what must happen in any soak; the excuses may well be 0.
@@ -91,12 +94,14 @@ package struct Situations: Sendable {
     package mutating func add(_ other: Situations) {
         for (_, count) in Self.wanted + Self.excuses { self[keyPath: count] += other[keyPath: count] }
         for i in faults.indices { faults[i] += other.faults[i] }
+        fast.add(other.fast)
     }
 
     /// What of it never happened. Faults and disks of the wide mix are not asked of the standard one.
     package func missing(of mix: Mix) -> [String] {
-        let faults = mix == .wide ? Fault.allCases : Fault.standard
-        let none = Self.wanted.filter { self[keyPath: $0.count] == 0 }.map(\.name)
+        let faults = mix == .standard ? Fault.standard : Fault.allCases
+        let none =
+            Self.wanted.filter { self[keyPath: $0.count] == 0 }.map(\.name) + (mix == .mixed ? fast.missing : [])
         return none + faults.filter { self.faults[$0.rawValue] == 0 }.map { "fault \($0)" }
     }
     /// All counts, in lines of about a hundred characters.
@@ -104,7 +109,9 @@ package struct Situations: Sendable {
         let counts = Self.wanted.map { "\($0.name) \(self[keyPath: $0.count])" }
         let faults = Fault.allCases.map { "\($0) \(self.faults[$0.rawValue])" }
         let excuses = Self.excuses.map { "\($0.name) \(self[keyPath: $0.count])" }
-        return Self.wrapped("situations:", counts) + Self.wrapped("faults:", faults) + Self.wrapped("excused:", excuses)
+        let fast = FastCounts.all.map { "\($0.name) \(self.fast[keyPath: $0.count])" }
+        return Self.wrapped("situations:", counts) + Self.wrapped("fast rounds:", fast)
+            + Self.wrapped("faults:", faults) + Self.wrapped("excused:", excuses)
     }
     private static func wrapped(_ head: String, _ parts: [String]) -> [String] {
         var lines = [head]

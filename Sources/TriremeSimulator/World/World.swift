@@ -187,7 +187,7 @@ package final class World {
                 if entries.decided(entry, slot: slot, by: node.replica), participant.keepsLog, scenario.members > 1 {
                     wire.witness.checkDecided(slot, entry, by: node.replica, quorums: scenario.quorums) {
                         // A bad disk may have lost it since.
-                        isFrail(node) || node.image.holdsVote(slot, $0)
+                        isFrail(node) || node.image.holdsVote(slot, $0, $1)
                     }
                 }
             }
@@ -258,6 +258,7 @@ package final class World {
         situations.restores += node.application?.restores ?? 0
         situations.carriedSegments += node.participant?.carriedSegments ?? 0
         situations.installs += node.participant?.installs ?? 0
+        if let counts = node.participant?.fastCounts { situations.fast.add(counts) }
         guard let damage = node.participant?.damage else { return }
         situations.damagedBatches += damage.found
         situations.mendedBatches += damage.mended

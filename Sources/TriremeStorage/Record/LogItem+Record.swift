@@ -7,6 +7,7 @@ extension LogItem {
         case vote = 2
         case decided = 3
         case decidedEntry = 4
+        case closed = 5
     }
     private static let prefixBytes = 3
     private static let ballotBytes = 10
@@ -19,6 +20,7 @@ extension LogItem {
         case .vote: .vote
         case .decided: .decided
         case .decidedEntry: .decidedEntry
+        case .closed: .closed
         }
     }
     /// Bytes that the item takes in a record.
@@ -30,6 +32,7 @@ extension LogItem {
             case .vote(_, _, _, let entry): 8 + Self.ballotBytes + 1 + size(entry)
             case .decided: 16
             case .decidedEntry(_, let entry): 8 + size(entry)
+            case .closed: 8 + Self.ballotBytes
             }
         return Self.prefixBytes + fields
     }
@@ -54,6 +57,9 @@ extension LogItem {
         case .decidedEntry(let slot, let entry):
             writer.put(slot)
             writer.put(entry, members: members)
+        case .closed(let slot, let ballot):
+            writer.put(slot)
+            writer.put(ballot)
         }
         precondition(writer.count == bytes, "an item's length was computed wrongly")
         return bytes
@@ -78,6 +84,8 @@ extension LogItem {
             item = .decided(first: reader.take(), last: reader.take())
         case .decidedEntry:
             item = .decidedEntry(slot: reader.take(), entry: reader.takeEntry(members: members))
+        case .closed:
+            item = .closed(slot: reader.take(), ballot: reader.takeBallot(members: members))
         }
         return reader.isComplete ? (item, prefixBytes + length) : nil
     }

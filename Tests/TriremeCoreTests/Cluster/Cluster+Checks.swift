@@ -47,8 +47,8 @@ extension Cluster {
             }
             if holds { holders.insert(node.id) }
         }
-        if !quorums.isClassic(holders) {
-            fail("slot \(slot): the batches of \(entry.text(members)) are durable at \(holders) only, no Q2")
+        if !quorums.isClassic(holders), !quorums.isFast(holders) {
+            fail("slot \(slot): the batches of \(entry.text(members)) are durable at \(holders) only, no quorum")
         }
     }
 

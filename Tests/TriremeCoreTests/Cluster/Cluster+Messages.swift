@@ -54,7 +54,11 @@ extension Cluster {
         case .propose(let p):
             send(
                 .propose, from: node.id, destination, Packet.bytes { p.encode(into: &$0, members: members) },
-                "propose \(p.ballot) slot \(p.slot) \(p.entry.text(members))")
+                "propose \(p.ballot)\(p.half == .fast ? " half 0" : "") slot \(p.slot) \(p.entry.text(members))")
+        case .close(let close):
+            send(
+                .close, from: node.id, destination, Packet.bytes { close.encode(into: &$0) },
+                "closes \(close.ballot) slots \(close.first)…\(close.last)")
         case .reject(let reject):
             send(
                 .reject, from: node.id, destination, Packet.bytes { reject.encode(into: &$0) },

@@ -21,7 +21,7 @@ final class Cluster {
 
     init(
         _ n: Int, q1: Int? = nil, q2: Int? = nil, qf: Int? = nil, seed: UInt64 = 1, historySlots: Int = 1_024,
-        forgetful: Set<Int> = []
+        forgetful: Set<Int> = [], orderings: [Ordering] = [.classic]
     ) {
         members = n
         let standard = try! Quorums.standard(members: n)
@@ -33,7 +33,8 @@ final class Cluster {
         counted = Array(repeating: 0, count: n)
         for i in 0..<n {
             let configuration = CoreConfiguration(
-                quorums: quorums, me: ReplicaID(i), timing: timing, entryHistorySlots: historySlots)
+                quorums: quorums, me: ReplicaID(i), timing: timing, entryHistorySlots: historySlots,
+                ordering: orderings[i % orderings.count])
             nodes.append(Node(configuration, seed: seed &* 31 &+ UInt64(i), isForgetful: forgetful.contains(i)))
         }
     }

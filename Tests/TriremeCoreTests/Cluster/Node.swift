@@ -94,7 +94,8 @@ final class Node {
         scan: for record in log[..<end] {
             switch record {
             case .batch(let batch): if snapshot.cut[batch.lane.index] < batch.position { break scan }
-            case .item(.vote(let slot, _, _, _)), .item(.decidedEntry(let slot, _)), .item(.decided(_, let slot)):
+            case .item(.vote(let slot, _, _, _)), .item(.decidedEntry(let slot, _)), .item(.decided(_, let slot)),
+                .item(.closed(let slot, _)):
                 if slot > snapshot.slot { break scan }
             case .item(.promise): break
             }

@@ -31,8 +31,10 @@ extension LogItem {
     func text(_ members: Int) -> String {
         switch self {
         case .promise(let ballot): "promise \(ballot)"
-        case .vote(let slot, let ballot, _, let entry): "vote \(ballot) slot \(slot) \(entry.text(members))"
+        case .vote(let slot, let ballot, let half, let entry):
+            "vote \(ballot)\(half == .fast ? " half 0" : "") slot \(slot) \(entry.text(members))"
         case .decided(let first, let last): "decided \(first)…\(last)"
+        case .closed(let slot, let ballot): "closed slot \(slot) in \(ballot)"
         case .decidedEntry(let slot, let entry): "decided entry slot \(slot) \(entry.text(members))"
         }
     }
@@ -42,6 +44,11 @@ extension Status {
         var parts = ["status"]
         if !promise.isNone { parts.append("promise \(promise)") }
         if !votes.isEmpty { parts.append("votes \(votes.ballot):\(votes.first)…\(votes.last)") }
+        for i in 0..<marks.count where !marks.values[i].isNone {
+            let what = marks.values[i].half.map { $0 == .fast ? "half 0" : "half 1" } ?? "closed"
+            parts.append("\(marks.ballot):\(marks.first + UInt64(i)) \(what)")
+        }
+        if anyFrom > 0 { parts.append("any from \(anyFrom)") }
         if commitIndex > 0 { parts.append("commit \(commitIndex)") }
         if !sequencing.isNone { parts.append("sequencer \(sequencing) to \(lastProposed)") }
         if flags.contains(.suspects) { parts.append("suspects \(suspected)") }

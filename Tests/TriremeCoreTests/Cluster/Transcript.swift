@@ -75,8 +75,9 @@ struct TranscriptRunner {
         if words[0] == "cluster" {
             let forgetful = Set(options["forgetful"].map { $0.split(separator: ",").compactMap { Int($0) } } ?? [])
             cluster = Cluster(
-                number("n") ?? 3, q1: number("q1"), q2: number("q2"), seed: UInt64(number("seed") ?? 1),
-                forgetful: forgetful)
+                number("n") ?? 3, q1: number("q1"), q2: number("q2"), qf: number("qf"),
+                seed: UInt64(number("seed") ?? 1),
+                forgetful: forgetful, orderings: [options["ordering"].flatMap(Ordering.init) ?? .classic])
             return []
         }
         guard let cluster else { return ["no cluster"] }

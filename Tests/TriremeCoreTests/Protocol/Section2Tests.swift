@@ -116,4 +116,28 @@ import TriremeCore
         #expect(acceptor.turn().items == [])
         #expect(acceptor.core.currentBallot.isNone && acceptor.core.promise.isNone)
     }
+    // Nor has a ballot that another than its owner prepares.
+    @Test func nobodyPreparesAnothersBallot() {
+        let acceptor = Single()
+        let body = Packet.bytes { Prepare(ballot: b(5, 1), from: 1).encode(into: &$0) }
+        acceptor.send(.prepare, from: 2, body)
+        #expect(acceptor.turn().items == [] && acceptor.core.promise.isNone)
+        acceptor.send(.prepare, from: 1, body)
+        #expect(acceptor.core.promise == b(5, 1))
+    }
+    // Nor has a status of another epoch, whose votes would decide.
+    @Test func anotherEpochsStatusIsIgnored() {
+        let learner = Single()
+        learner.propose(b(1, 1), slot: 1, .nothing)
+        for (epoch, decided) in [(2, 0), (1, 1)] as [(UInt32, UInt64)] {
+            for member in 1...2 {
+                learner.status(from: member) {
+                    $0.epoch = epoch
+                    $0.votes = VoteRun(ballot: b(1, 1), first: 1, last: 1)
+                }
+            }
+            learner.turn()
+            #expect(learner.core.commitIndex == decided)
+        }
+    }
 }

@@ -28,6 +28,15 @@ import TriremeCore
         single.durable()
         #expect(single.promise(b(3, 2))[0].1.map(\.slot) == [1, 2, 3])
     }
+    // ◆ What is found lost before the first status of a start is in none. Found by seed 303914 of the mixed mix.
+    @Test func whatIsLostBeforeItWasToldIsNotTold() {
+        let single = logged()
+        single.core.lost(ReplicaID(1), g1, from: 2)
+        #expect(single.core.takeStatus().votes == VoteRun(ballot: ballot, first: 1, last: 1))
+        // What was told before stays.
+        single.core.lost(ReplicaID(1), g1, from: 1)
+        #expect(single.core.takeStatus().votes == VoteRun(ballot: ballot, first: 1, last: 1))
+    }
     @Test func whenItIsHereAgainTheVotesAreToo() {
         let single = logged()
         single.core.lost(ReplicaID(1), g1, from: 2)

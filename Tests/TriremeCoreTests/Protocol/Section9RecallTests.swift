@@ -58,6 +58,25 @@ extension [Effect] {
         let speaks = alone.core.isStatusDue
         #expect(speaks == false, "nobody has answered")
     }
+    // ◆ A Q2 of answers is enough to speak and to vote; to promise, and to echo what others stand on, takes a Q1.
+    @Test func onlyAQ1OfAnswersLetsItPromise() {
+        let single = Single(members: 5, q1: 4, q2: 2, isAnswered: false)
+        single.memory(from: 1) { _ in }
+        _ = single.turn(milliseconds: 250)
+        single.propose(b(1, 1), slot: 1, .nothing)
+        #expect(single.turn().items.count == 1, "it votes")
+        func asked() -> [Bool] {
+            single.status(from: 1) { $0.flags = .wantsEcho }
+            single.prepare(b(2, 1))
+            let items = single.turn().items.count
+            return [items == 1, single.core.takeStatus().echoes[1] != .none]
+        }
+        #expect(asked() == [false, false])
+        single.memory(from: 2) { _ in }
+        #expect(asked() == [false, false])
+        single.memory(from: 3) { _ in }
+        #expect(asked() == [true, true])
+    }
     // An answer to an earlier start says nothing of this one, and one member counts once.
     @Test func onlyAnswersToThisStartCount() {
         let single = Single(isAnswered: false)

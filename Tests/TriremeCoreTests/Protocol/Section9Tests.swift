@@ -33,7 +33,8 @@ import TriremeCore
         single.durable()
         #expect(single.core.takeStatus().votes == VoteRun(ballot: b(2, 2), first: 4, last: 7))
     }
-    // §8: votes that were carried forward come behind those of later ballots, and are not the run that is reported.
+    // §8 ◆: votes that were carried forward come behind those of later ballots; they are not the run that is reported, and take no
+    // higher vote's place.
     @Test func aVoteThatWasCarriedIsNotTheLastOne() {
         func vote(_ slot: UInt64, _ ballot: Ballot) -> LogItem {
             .vote(slot: slot, ballot: ballot, half: .classic, entry: .nothing)
@@ -41,7 +42,7 @@ import TriremeCore
         let acceptor = Single { recover in
             for slot in 1...4 as ClosedRange<UInt64> { recover(.item(vote(slot, b(1, 1)))) }
             for slot in 3...4 as ClosedRange<UInt64> { recover(.item(vote(slot, b(2, 2)))) }
-            for slot in 1...2 as ClosedRange<UInt64> { recover(.item(vote(slot, b(1, 1)))) }
+            for slot in 1...3 as ClosedRange<UInt64> { recover(.item(vote(slot, b(1, 1)))) }
         }
         #expect(acceptor.core.takeStatus().votes == VoteRun(ballot: b(2, 2), first: 3, last: 4))
         acceptor.prepare(b(3, 1))

@@ -10,7 +10,7 @@ final class Single {
     init(
         _ me: Int = 0, members: Int = 3, q1: Int? = nil, q2: Int? = nil, quorums given: Quorums? = nil,
         isForgetful: Bool = false, historySlots: Int = 1_024, isAnswered: Bool = true,
-        recovering: (borrowing Recovery) -> Void = { _ in }
+        ordering: Ordering = .classic, recovering: (borrowing Recovery) -> Void = { _ in }
     ) {
         let members = given?.members ?? members
         self.members = members
@@ -22,7 +22,8 @@ final class Single {
                 members: members, phase1: phase1, classic: q2 ?? standard.classic,
                 fast: Quorums.smallestFast(members: members, phase1: phase1), allowSingleCopy: true)
         core = Replica(
-            CoreConfiguration(quorums: quorums, me: ReplicaID(me), entryHistorySlots: historySlots),
+            CoreConfiguration(
+                quorums: quorums, me: ReplicaID(me), entryHistorySlots: historySlots, ordering: ordering),
             isForgetful: isForgetful, seed: 1)
         let recovery = Recovery()
         recovering(recovery)
@@ -92,6 +93,31 @@ final class Single {
         fill(&status)
         send(.status, from: from, Packet.bytes { status.encode(into: &$0, members: members) })
     }
+    /// A status that tells one register of a fast ballot.
+    func mark(from: Int, _ ballot: Ballot, slot: UInt64, _ mark: Mark) {
+        status(from: from) {
+            $0.promise = ballot
+            $0.marks.ballot = ballot
+            $0.marks.first = slot
+            $0.marks.count = 1
+            $0.marks.values[0] = mark
+        }
+    }
+    /// The owner of a fast ballot opens it to all from a slot on.
+    func any(_ ballot: Ballot, from slot: UInt64 = 1) {
+        status(from: ballot.owner.index) {
+            $0.sequencing = ballot
+            $0.firstProposed = 1
+            $0.anyFrom = slot
+        }
+    }
+    func close(_ ballot: Ballot, _ slots: ClosedRange<UInt64>) {
+        send(
+            .close, from: ballot.owner.index,
+            Packet.bytes {
+                Close(ballot: ballot, first: slots.lowerBound, last: slots.upperBound).encode(into: &$0)
+            })
+    }
     /// What a member remembers of this replica's earlier starts.
     func memory(from: Int, _ fill: (inout Memory) -> Void) {
         var memory = Memory()
@@ -139,6 +165,10 @@ final class Single {
     }
 }
 
+/// A fast ballot.
+func f(_ round: UInt32, _ owner: Int) -> Ballot {
+    Ballot(epoch: 1, round: round, owner: ReplicaID(owner), kind: .fast)
+}
 func b(_ round: UInt32, _ owner: Int, epoch: UInt32 = 1) -> Ballot {
     Ballot(epoch: epoch, round: round, owner: ReplicaID(owner))
 }
@@ -168,6 +198,9 @@ extension [Effect] {
     }
     var prepares: [LogIndex] {
         compactMap { if case .afterDurable(let index, .prepare, _) = $0 { index } else { nil } }
+    }
+    var closes: [Close] {
+        compactMap { if case .immediate(.close(let close), .all) = $0 { close } else { nil } }
     }
     var requests: [EntryRequest] {
         compactMap { if case .immediate(.entryRequest(let request), _) = $0 { request } else { nil } }

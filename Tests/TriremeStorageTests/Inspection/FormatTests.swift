@@ -121,7 +121,7 @@ struct FormatTests {
     func numbers() throws {
         let kinds = try document.table("## Record header").first { $0[2].hasPrefix("kind") }
         #expect(kinds?[2] == "kind: 1 batch, 2 items, 3 empty, 4 filler")
-        #expect([RecordKind.batch, .items, .empty, .filler].map(\.rawValue) == [1, 2, 3, 4])
+        #expect([RecordKind.batch, .items, .empty, .filler].map(\.rawValue) == [1, 2, 3, 4, 5])
         let versions = try document.table("## Versions")
         let numbers = [UInt64(Superblock.version), UInt64(RecordHeader.version), UInt64(SnapshotHeader.version)]
         #expect(versions.map { UInt64($0[2]) } == numbers)
@@ -150,6 +150,7 @@ struct FormatTests {
             "\(LogItem.decided(first: 1, last: 2).encodedBytes(members: 3) - 3)",
             "\(LogItem.decidedEntry(slot: 1, entry: .nothing).encodedBytes(members: 3) - 3) or "
                 + "\(note.encodedBytes(members: 0) - 3) + 24 × lanes",
+            "\(LogItem.closed(slot: 1, ballot: ballot).encodedBytes(members: 3) - 3)",
         ]
         #expect(rows.map { $0[1] } == sizes)
         #expect(vote.encodedBytes(members: 3) - vote.encodedBytes(members: 0) == 72)

@@ -1,7 +1,5 @@
 // Every place at which a small run may crash, and everything that a crash there may leave of the writes in flight: after each,
 // what was acknowledged is still there, and the start that follows reads the same twice.
-import Dispatch
-import Synchronization
 import TriremeCore
 
 /// A crash that is tried: the n-th boundary of one replica's disk, what its writes in flight leave, and who else crashes.
@@ -17,7 +15,7 @@ package struct CrashPoint: Equatable, Sendable {
     package var victims: Victims
 }
 
-package struct CrashPointCounts: Sendable {
+package struct CrashPointCounts: SearchCounts {
     /// Operations that began or ended in the run without a crash, by replica.
     package var boundaries: [Int] = []
     package var mostInFlight = 0
@@ -167,42 +165,34 @@ package enum CrashPoints {
 
     /// Tries everything. `every` boundary for the whole search; a larger step for a sample.
     package static func run(members: Int, seed: UInt64 = 1, every: Int = 1, jobs: Int = 1) -> CrashPointCounts {
-        let clock = ContinuousClock()
-        let begun = clock.now
         let scenario = scenario(members: members, seed: seed)
         let (points, boundaries, most) = plan(scenario, every: every)
-        var counts = CrashPointCounts()
+        var counts: CrashPointCounts = Search.run(points.count, jobs: jobs) { i, counts in
+            tryAll(of: points[i], number: i, scenario, into: &counts)
+        }
         counts.boundaries = boundaries
         counts.mostInFlight = most
-        let total = Mutex(counts)
-        let next = Atomic<Int>(0)
-        DispatchQueue.concurrentPerform(iterations: max(1, jobs)) { _ in
-            var mine = CrashPointCounts()
-            while true {
-                let i = next.add(1, ordering: .relaxed).oldValue
-                guard i < points.count else { break }
-                let result = attempt(points[i], scenario, into: &mine)
-                if let violation = result.violation { mine.violations.append("\(points[i]): \(violation.sentence)") }
-                // Now and then the whole run again, and a start that is stopped at each of its waiting writes in turn.
-                if i % 16 == 0 {
-                    var again = CrashPointCounts()
-                    mine.runsTwice += 1
-                    if attempt(points[i], scenario, into: &again).traceHash != result.traceHash {
-                        mine.violations.append("\(points[i]): two runs differ")
-                    }
-                }
-                if i % 8 == 0 {
-                    let result = attempt(points[i], scenario, stopAtWrite: 1 + i / 8 % 4, into: &mine)
-                    if let violation = result.violation {
-                        mine.violations.append("\(points[i]), stopped while starting: \(violation.sentence)")
-                    }
-                }
+        return counts
+    }
+
+    /// The attempt; now and then the whole run again, and a start that is stopped at each of its waiting writes in turn.
+    private static func tryAll(
+        of point: CrashPoint, number: Int, _ scenario: Scenario, into counts: inout CrashPointCounts
+    ) {
+        let result = attempt(point, scenario, into: &counts)
+        if let violation = result.violation { counts.violations.append("\(point): \(violation.sentence)") }
+        if number % 16 == 0 {
+            var again = CrashPointCounts()
+            counts.runsTwice += 1
+            if attempt(point, scenario, into: &again).traceHash != result.traceHash {
+                counts.violations.append("\(point): two runs differ")
             }
-            total.withLock { $0.add(mine) }
         }
-        var result = total.withLock { $0 }
-        let elapsed = (clock.now - begun).components
-        result.seconds = Double(elapsed.seconds) + Double(elapsed.attoseconds) / 1e18
-        return result
+        if number % 8 == 0 {
+            let result = attempt(point, scenario, stopAtWrite: 1 + number / 8 % 4, into: &counts)
+            if let violation = result.violation {
+                counts.violations.append("\(point), stopped while starting: \(violation.sentence)")
+            }
+        }
     }
 }

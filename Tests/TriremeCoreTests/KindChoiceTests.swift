@@ -1,0 +1,59 @@
+// The sequencer's choice between fast and classic rounds, fed with made-up measurements.
+import Testing
+import TriremeCore
+
+@Suite struct KindChoiceTests {
+    /// Lets time pass under a load whose decisions take so long in each kind; returns how long each kind was in force.
+    func run(
+        _ choice: inout KindChoice, seconds: UInt64, classic: (UInt64) -> UInt32, fast: (UInt64) -> UInt32
+    ) -> (classic: UInt64, fast: UInt64, changes: Int) {
+        var kind = Ballot.Kind.classic
+        var times: (classic: UInt64, fast: UInt64, changes: Int) = (0, 0, 0)
+        var samples: UInt32 = 0
+        choice.began(now: 0)
+        for step in 1...(seconds * 1_000) {
+            let now = step * 1_000_000
+            samples += 1
+            for member in 0..<3 {
+                choice.take(member, microseconds: kind == .fast ? fast(now) : classic(now), samples: samples)
+            }
+            if kind == .fast { times.fast += 1 } else { times.classic += 1 }
+            if let next = choice.decide(kind, now: now) {
+                #expect(next != kind)
+                kind = next
+                times.changes += 1
+                choice.began(now: now)
+            }
+        }
+        return times
+    }
+
+    @Test func theFasterKindIsFoundAndKept() {
+        var choice = KindChoice()
+        let times = run(&choice, seconds: 60, classic: { _ in 900 }, fast: { _ in 600 })
+        #expect(times.fast > 55_000)
+    }
+    @Test func theSlowerKindIsTriedMoreAndMoreRarely() {
+        var choice = KindChoice()
+        let times = run(&choice, seconds: 60, classic: { _ in 600 }, fast: { _ in 900 })
+        #expect(times.fast < 1_200 && times.fast > 0)
+        #expect(times.changes < 20)
+    }
+    @Test func likeKindsDoNotTakeTurns() {
+        var choice = KindChoice()
+        let times = run(&choice, seconds: 60, classic: { _ in 600 }, fast: { _ in 580 })
+        #expect(times.fast < 1_200)
+    }
+    @Test func aChangedLoadIsFoundOut() {
+        var choice = KindChoice()
+        // Fast rounds pay until the load grows and they collide.
+        let times = run(
+            &choice, seconds: 60, classic: { _ in 900 }, fast: { $0 < 20_000_000_000 ? 500 : 4_000 })
+        #expect(times.fast > 15_000 && times.fast < 25_000)
+    }
+    @Test func withoutMeasurementsNothingChanges() {
+        var choice = KindChoice()
+        choice.began(now: 0)
+        for second in 1...100 { #expect(choice.decide(.classic, now: UInt64(second) * 1_000_000_000) == nil) }
+    }
+}
