@@ -13,7 +13,7 @@ CORPUS := Tests/TriremeSimulatorTests/Corpus.txt
 
 -include Benchmarks/benchmarks.mk
 
-.PHONY: help setup test-setup build bench test simulate search soak unit-test tuning-test end-to-end-test mutants mutants-check clean
+.PHONY: help setup test-setup build bench test simulate search explore soak unit-test tuning-test end-to-end-test mutants mutants-check clean
 
 help:
 	@sed -n '2,3s/^# *//p' Makefile
@@ -49,6 +49,13 @@ simulate: build
 search: build
 	$(BINARY) simulate --crash-points
 	$(BINARY) simulate --link-sets
+
+# Every interleaving of the configurations of docs/TESTING.md, to the end: some minutes, one thread.
+explore: build
+	$(BINARY) explore --replicas 2 --quorums 2,1,2 --candidacies 2 --crashes 1 --batches 1
+	$(BINARY) explore --replicas 2 --quorums 1,2,2 --candidacies 3 --crashes 0 --batches 1
+	$(BINARY) explore --replicas 2 --quorums 1,2,2 --candidacies 1 --crashes 1 --batches 2
+	$(BINARY) explore --replicas 3 --quorums 2,2,3 --candidacies 1 --crashes 0 --batches 1
 
 # New seeds on all cores for HOURS or SECONDS (600); those that fail are added to the corpus, which make test replays.
 soak: build

@@ -152,21 +152,25 @@ package final class Explorer {
             if asked.contains(number) { continue }
             asked.append(number)
             for member in 0..<members where message.to.contains(ReplicaID(member)) {
-                guard let turn = turns.turn(member, next[member], .deliver(number)) else { continue }
-                next[member] = turn.state
-                answers.matter = answers.matter || turn.matters
-                if answers.finding < 0 { answers.finding = turn.finding }
-                send(turn.sent)
+                answer(member, .deliver(number))
             }
         }
         next[members] = turns.union(next[members], turns.set(underWay))
     }
 
-    /// After the last crash the order in which things became durable is of no account.
+    /// A turn that belongs to another one's step.
+    private func answer(_ member: Int, _ choice: Choice) {
+        guard let turn = turns.turn(member, next[member], choice) else { return }
+        next[member] = turn.state
+        answers.matter = answers.matter || turn.matters
+        if answers.finding < 0 { answers.finding = turn.finding }
+        send(turn.sent)
+    }
+
+    /// After the last crash the order in which things became durable is of no account, and what is not durable yet becomes so: what
+    /// waited for it leaves.
     private func forgetOrder() {
-        for member in 0..<members {
-            if let turn = turns.turn(member, next[member], .forgetOrder) { next[member] = turn.state }
-        }
+        for member in 0..<members { answer(member, .forgetOrder) }
     }
 
     // MARK: Whether the whole is as it must be

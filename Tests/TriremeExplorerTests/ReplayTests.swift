@@ -40,10 +40,15 @@ import TriremeExplorer
 
     @Test func aCrashLosesWhatIsNotDurable() throws {
         let (_, lines) = try replay("candidacy@0 crash@0 candidacy@0")
-        #expect(lines[1].hasPrefix("2. replica 0 crashes and starts again"))
-        // The first promise is lost, so that the ballot is taken a second time: nobody had heard of it. No further crash
-        // may come, so that everything is durable at once.
+        #expect(lines[1] == "2. replica 0 crashes and starts again; is follower")
+        // The first promise is lost, so that the ballot is taken a second time: nobody had heard of it.
         #expect(lines[2].hasSuffix("prepare 1.0 from slot 1"), "\(lines)")
+    }
+
+    /// When no crash can come any more, all logs are durable at once, and what waited for them leaves.
+    @Test func theLastCrashMakesTheOthersDurable() throws {
+        let (_, lines) = try replay("candidacy@0 crash@1")
+        #expect(lines[1].hasSuffix("sends #0 to {1}: prepare 1.0 from slot 1"), "\(lines)")
     }
 
     @Test func whatCannotBeFollowedIsRefused() throws {

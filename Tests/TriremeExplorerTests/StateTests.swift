@@ -29,8 +29,7 @@ import TriremeExplorer
             "Candidacy.stamps",
             "LaneTrack.isLive", "Candidacy.members", "Executor.members", "Executor.step", "EntryHistory.members",
             // Memory of rings: their cells are walked by who owns them.
-            "EntryHistory.positions",
-            "Lanes.digests", "Lanes.indexes",
+            "Lanes.digests", "Lanes.indexes", "EntryHistory.positions",
             // Inside of what is left out as a whole.
             "Retry.dueAt", "Retry.attempts", "VainWait.slot", "VainWait.since", "CoreRandom.state",
         ]
@@ -51,13 +50,13 @@ import TriremeExplorer
     private static let walked: Set = [
         "Replica", "Peer", "VoteRecord", "ProposalRecord", "Recalling", "Exposure", "Candidacy", "Answer", "Sequencing",
         "Lanes", "LaneTrack", "EntryHistory", "Executor", "Status", "Memory", "VoteRun", "Cut", "Entry", "Position",
-        "StatusNumber", "Ballot", "Retry", "VainWait", "CoreRandom", "Vow", "FastRound", "FastProposals",
+        "StatusNumber", "Ballot", "Retry", "VainWait", "CoreRandom", "Vow", "FastRound", "FastProposals", "Cell",
         "VoteMarks",
     ]
 
     private var core: URL {
         URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-            .appending(path: "Sources/TriremeCore")
+            .appending(path: "Sources/TriremeCore").resolvingSymlinksInPath()
     }
     private func sources() throws -> [String] {
         let files = FileManager.default.enumerator(at: core, includingPropertiesForKeys: nil)!

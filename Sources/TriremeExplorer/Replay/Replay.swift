@@ -59,16 +59,15 @@ package final class Replay {
                 line += "; slot \(slot) is decided: \(node.core.decidedEntry(slot)?.text(bounds.members) ?? "unknown")"
             }
         }
-        let sent = node.sent
-        asked = []
         let first = underWay.count
-        send(sent)
+        asked = []
+        send(node.sent)
+        if step.choice == .crash, left.crashes == 0 { for node in nodes { answer(node, .forgetOrder) } }
         for place in first..<underWay.count {
             let message = vocabulary.messages[Int(underWay[place])]
             line += "; sends #\(place) to \(message.to): \(message.text(bounds.members))"
         }
         lines.append(line)
-        if step.choice == .crash, left.crashes == 0 { for node in nodes { take(.forgetOrder, node) } }
         let facts = nodes.map(\.facts)
         finding =
             finding ?? judge.judge(underWay.compactMap { vocabulary.messages[Int($0)].proposal }, before, facts)
@@ -78,6 +77,13 @@ package final class Replay {
     private func take(_ choice: Choice, _ node: Node) {
         node.take(choice)
         taken.append((node.id.index, choice))
+    }
+
+    /// A turn that belongs to another one's step.
+    private func answer(_ node: Node, _ choice: Choice) {
+        take(choice, node)
+        finding = finding ?? node.finding
+        send(node.sent)
     }
 
     private func pay(_ step: Step) throws(ReplayError) {
@@ -106,9 +112,7 @@ package final class Replay {
             if asked.contains(number) { continue }
             asked.append(number)
             for node in nodes where message.to.contains(node.id) {
-                take(.deliver(number), node)
-                finding = finding ?? node.finding
-                send(node.sent)
+                answer(node, .deliver(number))
             }
         }
     }
