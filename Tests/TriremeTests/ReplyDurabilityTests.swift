@@ -88,15 +88,17 @@ import TriremeRuntime
         for id in 0..<3 { try await cluster.start(id, format: true) }
         let replica = cluster.replicas[0]!
         for more in [2, -1, 14] {
-            let refusal = await #expect(throws: TriremeError.self) {
-                _ = try await replica.submit(add(), durability: .quorumPlus(more))
-            }
+            let refusal = #expect(throws: TriremeError.self) { _ = try replica.client(durability: .quorumPlus(more)) }
             #expect(refusal?.code == .unattainableDurability)
             #expect(
                 refusal?.message
                     == "a reply after \(more) copies beyond a quorum's was asked for; with 3 members, of which the smallest quorum has 2, "
                     + "0 to 1 are possible: ask for fewer, or add members")
-            #expect(throws: TriremeError.self) { _ = try replica.client(durability: .quorumPlus(more)) }
+            // It would wait for ever.
+            guard refusal != nil else { continue }
+            await #expect(throws: TriremeError.self) {
+                _ = try await replica.submit(add(), durability: .quorumPlus(more))
+            }
         }
         // None more is the quorum's own.
         _ = try await replica.submit(add(), durability: .quorumPlus(0))
