@@ -4,7 +4,8 @@ import TriremeRuntime
 /// Submits commands to one replica and takes the replies.
 ///
 /// For one thread at a time. ``submit(_:tag:)`` copies the command once, into the batch that leaves next; the reply
-/// comes back in order through ``poll(limit:_:)`` once the command was executed, in the order that all replicas agree on.
+/// comes back in order through ``poll(limit:_:)`` once the command was executed, in the order that all replicas agree on; where the
+/// client was made with ``ReplyDurability/quorumPlus(_:)``, once so many members hold it besides.
 ///
 /// When the replica ends, what is unanswered has an unknown outcome: it may have been executed or not
 /// (``TriremeError/Code/outcomeUnknown``).

@@ -1,4 +1,5 @@
 // What a service embeds: one replica of its state machine.
+import Synchronization
 import TriremeRuntime
 
 /// One replica of a replicated state machine, running on threads of its own.
@@ -12,6 +13,8 @@ import TriremeRuntime
 public final class Replica: Sendable {
     private let host: ReplicaHost
     private let submitter: AsyncSubmitter
+    /// Those of the classes that want more copies, by how many: each has a client of its own, from its first command on.
+    private let patient = Mutex<[Int: AsyncSubmitter]>([:])
 
     /// Opens the data directory, recovers from it, and joins the others. Returns once the replica runs, which does not mean that
     /// a quorum of them does.
@@ -40,20 +43,50 @@ public final class Replica: Sendable {
     /// Submits one command and waits for its reply.
     ///
     /// Costs a lock, a continuation and a dictionary entry: a microsecond or two beyond the replication itself. A busy thread
-    /// uses ``client(outstanding:)``.
+    /// uses ``client(outstanding:durability:)``.
     ///
-    /// - Throws: ``TriremeError`` `overloaded` (with `.fail`), `commandTooLarge`, `stopped`, or `outcomeUnknown` when the replica
-    ///   ended with the command under way.
-    public func submit(_ command: [UInt8], whenFull: WhenFull = .wait) async throws(TriremeError) -> [UInt8] {
-        try await submitter.submit(command, whenFull: whenFull)
+    /// - Parameter durability: whether the reply waits until more members than a quorum hold the command. Each class goes its own
+    ///   way: two commands of different classes are ordered only where one is submitted after the other's reply. A class takes
+    ///   one of the replica's 64 clients, from its first command on.
+    /// - Throws: ``TriremeError`` `overloaded` (with `.fail`, or when a class finds no client left), `commandTooLarge`,
+    ///   `unattainableDurability`, `stopped`, or `outcomeUnknown` when the replica ended with the command under way.
+    public func submit(
+        _ command: [UInt8], durability: ReplyDurability = .quorum, whenFull: WhenFull = .wait
+    ) async throws(TriremeError) -> [UInt8] {
+        try await submitter(of: durability).submit(command, whenFull: whenFull)
+    }
+
+    private func submitter(of durability: ReplyDurability) throws(TriremeError) -> AsyncSubmitter {
+        guard durability.more != 0 else { return submitter }
+        let made = patient.withLock { patient -> Result<AsyncSubmitter, TriremeError> in
+            if let known = patient[durability.more] { return .success(known) }
+            do throws(TriremeError) {
+                let new = AsyncSubmitter()
+                new.attach(try host.client(outstanding: 4_096, durability: durability) { new.replied() })
+                patient[durability.more] = new
+                return .success(new)
+            } catch {
+                return .failure(error)
+            }
+        }
+        return try made.get()
     }
 
     /// A client for one thread: no lock, no allocation.
     ///
-    /// - Parameter outstanding: commands that may be unanswered at a time.
-    /// - Throws: `overloaded` when there are too many clients (64).
-    public func client(outstanding: Int = 4_096) throws(TriremeError) -> Client {
-        try host.client(outstanding: outstanding, onReplies: nil)
+    /// The class belongs to the client and not to the request: a client's commands share batches, so that a batch has one class
+    /// and a command costs nothing for it; and replies come in order, where one that waits would hold up those behind it. A thread
+    /// that needs two classes takes two clients.
+    ///
+    /// - Parameters:
+    ///   - outstanding: commands that may be unanswered at a time. With ``ReplyDurability/quorumPlus(_:)`` they may wait for long;
+    ///     their replies take memory meanwhile.
+    ///   - durability: whether its replies wait until more members than a quorum hold the commands.
+    /// - Throws: `overloaded` when there are too many clients (64); `unattainableDurability` when there are not so many members.
+    public func client(
+        outstanding: Int = 4_096, durability: ReplyDurability = .quorum
+    ) throws(TriremeError) -> Client {
+        try host.client(outstanding: outstanding, durability: durability, onReplies: nil)
     }
 
     /// Asks this replica, if it is the sequencer, to let go in favour of another member (PROTOCOL §4).

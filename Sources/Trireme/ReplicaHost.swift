@@ -12,11 +12,13 @@ package final class ReplicaHost: Sendable {
     /// Client ports, when the load does not come from inside.
     package let clients: ClientGateway?
     private let largestCommandBytes: Int
+    private let quorums: Quorums
 
-    private init(reactor: Reactor, clients: ClientGateway?, largestCommandBytes: Int) {
+    private init(reactor: Reactor, clients: ClientGateway?, largestCommandBytes: Int, quorums: Quorums) {
         self.reactor = reactor
         self.clients = clients
         self.largestCommandBytes = largestCommandBytes
+        self.quorums = quorums
     }
 
     /// Starts a replica and waits until it runs. Nothing is left behind when it throws.
@@ -50,7 +52,8 @@ package final class ReplicaHost: Sendable {
             try reactor.start()
             return ReplicaHost(
                 reactor: reactor, clients: made.clients,
-                largestCommandBytes: options.engine.batchBytes - Limits.headerBytes - 8)
+                largestCommandBytes: options.engine.batchBytes - Limits.headerBytes - 8,
+                quorums: options.engine.core.quorums)
         } catch {
             throw TriremeError(.internal, error.description, cause: error)
         }
@@ -60,9 +63,10 @@ package final class ReplicaHost: Sendable {
     private final class Made: @unchecked Sendable { var clients: ClientGateway? }
 
     package func client(
-        outstanding: Int, onReplies: (@Sendable () -> Void)?
+        outstanding: Int, durability: ReplyDurability = .quorum, onReplies: (@Sendable () -> Void)?
     ) throws(TriremeError) -> Client {
-        guard let port = clients?.makePort(capacity: outstanding, onReplies: onReplies) else {
+        let copies = try durability.copies(quorums)
+        guard let port = clients?.makePort(capacity: outstanding, copies: copies, onReplies: onReplies) else {
             throw TriremeError(
                 .overloaded,
                 "a replica serves at most \(ClientGateway.ports) clients; share them between threads in turn")

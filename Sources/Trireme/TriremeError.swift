@@ -31,6 +31,8 @@ public struct TriremeError: Error, Sendable, CustomStringConvertible {
         public static let overloaded = Code("overloaded")
         /// The command fits into no batch.
         public static let commandTooLarge = Code("commandTooLarge")
+        /// More copies were asked for than there are members.
+        public static let unattainableDurability = Code("unattainableDurability")
         /// The replica has ended.
         public static let stopped = Code("stopped")
         /// The replica ended while the command was under way: it may have been executed or not.

@@ -60,6 +60,16 @@ package protocol Gateway: AnyObject {
     func turnEnded()
     /// When the gateway wants to be polled again although nothing else happens; `UInt64.max` for never.
     func nextDue(now: UInt64) -> UInt64
+
+    /// Own batches that were executed and whose replies wait until more members hold them (PROTOCOL §5).
+    var batchesAwaitingCopies: Int { get }
+    /// While any wait, at the end of every turn: how far the own lane lies on how many members.
+    func copied(_ reach: CopyReach)
+}
+
+extension Gateway {
+    package var batchesAwaitingCopies: Int { 0 }
+    package func copied(_ reach: CopyReach) {}
 }
 
 /// Where the replies to own commands go. Called on the thread that executes.

@@ -4,7 +4,7 @@ import Testing
 import Trireme
 
 /// A cluster in temporary directories, on ports of its own.
-private final class TestCluster {
+final class TestCluster {
     private static let lock = NSLock()
     nonisolated(unsafe) private static var used: UInt16 = 0
     let configuration: Configuration

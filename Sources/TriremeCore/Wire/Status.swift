@@ -173,6 +173,8 @@ extension UnsafePointer<Status> {
     }
     /// The highest contiguous position of a lane that the sender received.
     package func received(_ lane: Int) -> Position { element(MemoryLayout<Status>.offset(of: \.received)!, lane) }
+    /// The highest contiguous position of a lane that the sender has on its disk.
+    package func durable(_ lane: Int) -> Position { element(MemoryLayout<Status>.offset(of: \.durable)!, lane) }
     /// The last status of this member that the sender received.
     package func echo(of member: ReplicaID) -> StatusNumber {
         element(MemoryLayout<Status>.offset(of: \.echoes)!, member.index)

@@ -22,6 +22,9 @@ package final class ClientGateway: Gateway, ReplySink, @unchecked Sendable {
     @exclusivity(unchecked) private var orderHead = 0
     @exclusivity(unchecked) private var orderCount = 0
     @exclusivity(unchecked) package private(set) var pendingSince: UInt64?
+    /// Own batches that were executed, here or by others: the sequence of the last one (PROTOCOL §3.1: they start at 1).
+    @exclusivity(unchecked) private var executedSequence: UInt64 = 0
+    @exclusivity(unchecked) package private(set) var batchesAwaitingCopies = 0
 
     /// - Parameters:
     ///   - windowBatches: own batches under way at most.
@@ -49,16 +52,17 @@ package final class ClientGateway: Gateway, ReplySink, @unchecked Sendable {
     ///
     /// - Parameters:
     ///   - capacity: commands that may be unanswered at a time.
+    ///   - copies: members that hold a batch before its replies are given; 0: a quorum's decision is enough.
     ///   - onReplies: called on the reactor's thread after a turn that brought replies; must not block.
     package func makePort(
-        capacity: Int, replyBytes: Int = 1 << 20, onReplies: (@Sendable () -> Void)? = nil
+        capacity: Int, copies: Int = 0, replyBytes: Int = 1 << 20, onReplies: (@Sendable () -> Void)? = nil
     ) -> ClientPort? {
         guard trm_fetch_add_u64(clients, 1) < UInt64(Self.ports) else {
             _ = trm_fetch_add_u64(clients, .max)
             return nil
         }
         let port = ClientPort(
-            pool: pool, capacity: capacity, replyBytes: replyBytes, wake: wake, onReplies: onReplies)
+            pool: pool, capacity: capacity, copies: copies, replyBytes: replyBytes, wake: wake, onReplies: onReplies)
         var pointer = UInt64(UInt(bitPattern: Unmanaged.passRetained(port).toOpaque()))
         let isPushed = trm_mpsc_try_push(arrivals, &pointer)
         precondition(isPushed, "more clients wait for a port than there are ports")
@@ -84,7 +88,11 @@ package final class ClientGateway: Gateway, ReplySink, @unchecked Sendable {
             guard let port = ports[i] else { continue }
             if !port.hasLeft {
                 port.lend()
-            } else if port.reclaim() {
+                continue
+            }
+            batchesAwaitingCopies -= port.held.count
+            port.held.removeAll()
+            if port.reclaim() {
                 ports[i] = nil
                 _ = trm_fetch_add_u64(clients, .max)
             }
@@ -148,16 +156,59 @@ package final class ClientGateway: Gateway, ReplySink, @unchecked Sendable {
     package var wantsReplies: Bool { true }
 
     package func executed(count: Int, replies: UnsafeRawBufferPointer) {
-        precondition(orderCount > 0, "an own batch was executed that was never sealed")
-        let (index, expected) = order[orderHead]
+        guard let (port, expected) = takeOldest() else { return }
         precondition(count == expected, "a batch came back with another number of commands")
+        guard port.copies == 0 else {
+            batchesAwaitingCopies += 1
+            return port.held.add(executedSequence, count: count, replies: replies)
+        }
+        answer(port, count: count, replies: replies)
+    }
+
+    package func skipped(batches: Int) {
+        for _ in 0..<batches {
+            guard let (port, count) = takeOldest() else { continue }
+            guard port.copies == 0 else {
+                batchesAwaitingCopies += 1
+                port.held.addUnknown(count: count)
+                continue
+            }
+            answer(port, count: count, replies: nil)
+        }
+    }
+
+    /// The next own batch, in the order of sealing, is executed. Whose it is and how many commands it has; nil when that client is
+    /// gone.
+    private func takeOldest() -> (port: ClientPort, count: Int)? {
+        precondition(orderCount > 0, "an own batch was executed that was never sealed")
+        let (index, count) = order[orderHead]
         orderHead = (orderHead + 1) % order.count
         orderCount -= 1
+        executedSequence += 1
         guard let port = ports[index] else { preconditionFailure("a port went before its batches") }
         port.underWay -= 1
-        guard !port.hasLeft else { return }
+        return port.hasLeft ? nil : (port, count)
+    }
+
+    package func copied(_ reach: CopyReach) {
+        for port in ports {
+            guard let port, port.held.count > 0 else { continue }
+            batchesAwaitingCopies -= port.held.release(upTo: reach.reached(by: port.copies)) {
+                answer(port, count: $0, replies: $1)
+            }
+        }
+    }
+
+    /// Gives a client the replies to one batch; nil: their outcome stays unknown.
+    private func answer(_ port: ClientPort, count: Int, replies: UnsafeRawBufferPointer?) {
         port.hasNews = true
         flushOverflow(port)
+        guard let replies else {
+            for _ in 0..<count {
+                withUnsafeBytes(of: ReplyRing.unknown.littleEndian) { deliver($0.baseAddress!, footprint: 4, to: port) }
+            }
+            return
+        }
         var offset = 0
         for _ in 0..<count {
             // Empty replies at the end of a batch are not stored.
@@ -165,27 +216,10 @@ package final class ClientGateway: Gateway, ReplySink, @unchecked Sendable {
                 withUnsafeBytes(of: UInt32(0)) { deliver($0.baseAddress!, footprint: 4, to: port) }
                 continue
             }
-            let length = Int(UInt32(littleEndian: replies.load(fromByteOffset: offset, as: UInt32.self)))
+            let length = Int(UInt32(littleEndian: replies.loadUnaligned(fromByteOffset: offset, as: UInt32.self)))
             let footprint = (length + 7) & ~3
             deliver(replies.baseAddress! + offset, footprint: footprint, to: port)
             offset += footprint
-        }
-    }
-
-    package func skipped(batches: Int) {
-        for _ in 0..<batches {
-            precondition(orderCount > 0, "an own batch was decided that was never sealed")
-            let (index, count) = order[orderHead]
-            orderHead = (orderHead + 1) % order.count
-            orderCount -= 1
-            guard let port = ports[index] else { preconditionFailure("a port went before its batches") }
-            port.underWay -= 1
-            guard !port.hasLeft else { continue }
-            port.hasNews = true
-            flushOverflow(port)
-            for _ in 0..<count {
-                withUnsafeBytes(of: ReplyRing.unknown.littleEndian) { deliver($0.baseAddress!, footprint: 4, to: port) }
-            }
         }
     }
 

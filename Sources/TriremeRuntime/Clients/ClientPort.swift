@@ -48,15 +48,20 @@ package final class ClientPort: @unchecked Sendable {
     @exclusivity(unchecked) var hasNews = false
     /// Its batches that are sealed and not executed.
     @exclusivity(unchecked) var underWay = 0
+    /// Members that hold a batch before its replies are given; 0: a quorum's decision is enough.
+    let copies: Int
+    /// Replies that wait for so many.
+    @exclusivity(unchecked) var held = HeldReplies()
     /// Called on the reactor's thread, at the end of a turn that brought replies.
     let onReplies: (@Sendable () -> Void)?
 
     init(
-        pool: BufferPool, capacity: Int, replyBytes: Int, wake: @escaping @Sendable () -> Void,
+        pool: BufferPool, capacity: Int, copies: Int = 0, replyBytes: Int, wake: @escaping @Sendable () -> Void,
         onReplies: (@Sendable () -> Void)?
     ) {
         self.pool = pool
         self.capacity = capacity
+        self.copies = copies
         self.wake = wake
         self.onReplies = onReplies
         let ring = MemoryLayout<trm_spsc>.stride

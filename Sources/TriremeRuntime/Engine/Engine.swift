@@ -152,6 +152,7 @@ package struct Engine<Device: StorageDevice & ~Copyable, Wire: Network & ~Copyab
         log.pump()
         stages.end(.log, work: Int(log.writeCounters.writes - writes))
         finishWhatIsDone()
+        if gateway.batchesAwaitingCopies > 0 { gateway.copied(core.copyReach()) }
         gateway.turnEnded()
         stages.occupancy(window: own.inFlight, logQueue: log.recordsQueued)
         if let fatal = core.fatal { failure = EngineFailure(fatal) }

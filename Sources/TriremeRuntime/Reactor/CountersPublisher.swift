@@ -10,7 +10,8 @@ struct CountersPublisher {
     static let names =
         [
             "commitIndex", "executedSlot", "executedCommands", "executedBatches", "ownCommands", "ownBatches",
-            "ownPayloadBytes", "ownBatchesInFlight", "stateHash", "isSequencer", "ballotRound", "ballotOwner",
+            "ownPayloadBytes", "ownBatchesInFlight", "batchesAwaitingCopies", "stateHash", "isSequencer", "ballotRound",
+            "ballotOwner",
             "isForgetful", "isProven", "damagedBatches", "mendedBatches", "isStranded", "snapshotSlot", "snapshots",
             "snapshotsInstalled", "snapshotPiecesSent",
             "snapshotBytesSent", "snapshotPiecesReceived", "snapshotPauseNanoseconds", "elections", "turns", "waits",
@@ -80,6 +81,7 @@ struct CountersPublisher {
         put(core.ownBatches)
         put(core.ownPayloadBytes)
         put(engine.ownInFlight)
+        put(UInt64(engine.gateway.batchesAwaitingCopies))
         put(application.stateDigest)
         put(engine.core.role == .sequencer ? 1 : 0)
         put(UInt64(engine.core.currentBallot.round))

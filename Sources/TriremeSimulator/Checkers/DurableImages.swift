@@ -152,17 +152,19 @@ package final class DurableImages {
         return set
     }
 
-    /// The clients of a batch are answered.
-    func answered(_ batch: BatchDescriptor, slot: UInt64, by replica: ReplicaID) {
+    /// The clients of a batch are answered, who wanted so many copies of it; 0: a quorum's.
+    func answered(_ batch: BatchDescriptor, slot: UInt64, copies: Int = 0, by replica: ReplicaID) {
         acknowledged += 1
         let name = Name(lane: batch.lane, generation: batch.generation, sequence: batch.sequence)
         var set = holdings[name]?.set ?? MemberSet()
-        func isQuorum(_ set: MemberSet) -> Bool { quorums.isClassic(set) || quorums.isFast(set) }
+        func isQuorum(_ set: MemberSet) -> Bool {
+            (quorums.isClassic(set) || quorums.isFast(set)) && set.count >= copies
+        }
         if !isQuorum(set) { set = holders(batch, slot: slot) }
         referee.demand(
             isQuorum(set),
             "replica \(replica) answers the clients of batch \(batch.name) of slot \(slot), which lies on the disks of \(set) "
-                + "alone")
+                + "alone" + (copies > 0 ? "; they wanted \(copies)" : ""))
         holdings[name, default: Holding()].slot = slot
     }
 }

@@ -13,6 +13,8 @@ package final class RecordingApplication: Application {
     package private(set) var count = 0
     package private(set) var chain: UInt64 = 0
     private var registers = Registers()
+    /// Its clients that wait for more than a quorum's copies.
+    package let answers = HeldAnswers()
     /// Commands executed so far: the number of the next one.
     private var executedCommands = 0
     private var outputs: [UInt64] = []
@@ -51,11 +53,20 @@ package final class RecordingApplication: Application {
             guard command.count >= 8 else { return outputs.append(0) }
             outputs.append(registers.execute(command.loadUnaligned(as: UInt64.self)))
         }
-        if isOwn { ledger.images?.answered(batch, slot: slot, by: replica) }
-        ledger.commands.acknowledge(
-            bytes, batch: batch, isOwn: isOwn, outputs: outputs, slot: slot, first: executedCommands, by: replica,
-            incarnation: incarnation, referee: referee)
+        let first = executedCommands
         executedCommands += outputs.count
+        guard isOwn else {
+            return ledger.commands.acknowledge(
+                bytes, batch: batch, isOwn: false, by: replica, incarnation: incarnation, referee: referee)
+        }
+        answers.executed(batch.sequence) { [self, payload = Array(bytes), outputs] copies in
+            ledger.images?.answered(batch, slot: slot, copies: copies, by: replica)
+            payload.withUnsafeBytes {
+                ledger.commands.acknowledge(
+                    $0, batch: batch, isOwn: true, outputs: outputs, slot: slot, first: first, by: replica,
+                    incarnation: incarnation, referee: referee)
+            }
+        }
     }
 
     package func skipOwn(batches count: Int) {}

@@ -12,6 +12,11 @@ package struct Workload: Sendable {
     package var isVariable = false
     /// Clients wait for answers: beyond so many commands that wait nothing comes.
     package var backlog = 1_024
+    /// Members that are to hold a batch before its clients are answered (PROTOCOL §5): every second batch wants one of these
+    /// numbers. None: what a quorum decides is answered.
+    package var copies: ClosedRange<Int>?
+    /// For tests of the checkers: they are answered at once, whatever they wanted.
+    package var isImpatient = false
     package init() {}
 }
 
@@ -31,10 +36,15 @@ package final class SeededGateway {
     private var lacksBuffer = false
     /// Whether new commands come by themselves.
     package var isOpen = true
+    /// Whoever waits for copies, of this life.
+    private let answers: HeldAnswers
+    private var sealed: UInt64 = 0
 
     package init(
-        replica: ReplicaID, incarnation: Int, workload: Workload, book: CommandBook, random: CoreRandom, now: UInt64
+        replica: ReplicaID, incarnation: Int, workload: Workload, book: CommandBook, answers: HeldAnswers,
+        random: CoreRandom, now: UInt64
     ) {
+        self.answers = answers
         self.replica = replica
         self.incarnation = incarnation
         self.workload = workload
@@ -122,8 +132,17 @@ extension SeededGateway: Gateway {
             _ = pool.drop(buffer, .filling)
             return nil
         }
+        sealed += 1
+        if let copies = workload.copies {
+            // Apart from what the seed draws, so that it stays the story that it was.
+            let drawn = mixed(0x636F_7069_6573, sealed &* 16 &+ UInt64(replica.index))
+            answers.isImpatient = workload.isImpatient
+            if drawn & 1 == 0 { answers.sealed(sealed, members: copies.lowerBound + Int(drawn >> 8) % copies.count) }
+        }
         return Submission(buffer: buffer, payloadBytes: bytes, count: count, stride: stride)
     }
+    package var batchesAwaitingCopies: Int { answers.count }
+    package func copied(_ reach: CopyReach) { answers.copied(reach) }
     package var hasWork: Bool { false }
     package func turnEnded() {}
     package func nextDue(now: UInt64) -> UInt64 { due(now: now) }

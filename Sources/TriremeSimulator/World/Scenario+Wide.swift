@@ -78,6 +78,7 @@ extension Scenario {
         s.drawClocks(&random)
         s.healsQuorumFirst = random.below(2) == 0
         s.drawLosses()
+        s.drawCopies()
         return s
     }
 }

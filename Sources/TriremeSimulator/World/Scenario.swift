@@ -95,6 +95,7 @@ package struct Scenario: Sendable {
         s.drawFaults(&random)
         s.drawClocks(&random)
         s.drawLosses()
+        s.drawCopies()
         return s
     }
     mutating func drawSizes(_ random: inout CoreRandom) {

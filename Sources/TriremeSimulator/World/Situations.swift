@@ -24,6 +24,8 @@ package struct Situations: Sendable {
     package var batches = 0
     package var executed = 0
     package var acknowledged = 0
+    /// Batches of which more copies than a quorum's were wanted.
+    package var heldAnswers = 0
     package var slots = 0
     // Of bad disks: sectors that rotted, writes that went astray, crashes that forgot; starts that knew it, starts to which others
     // told it; batches found damaged, and mended.
@@ -83,7 +85,7 @@ package struct Situations: Sendable {
         ("short writes", \.shortWrites), ("writes to a full disk", \.fullWrites), ("ended by the disk", \.endedByDisk),
         ("memory flips", \.memoryFlips), ("ended by one", \.endedByFlip), ("quorums alone", \.quorumsAlone),
         ("registers searched", \.searched), ("batches", \.batches), ("slots", \.slots), ("executed", \.executed),
-        ("acknowledged", \.acknowledged),
+        ("acknowledged", \.acknowledged), ("held for copies", \.heldAnswers),
     ]
     package nonisolated(unsafe) static let excuses: [(name: String, count: WritableKeyPath<Situations, Int>)] = [
         ("given up", \.retired), ("stranded without disks", \.strandedWithoutDisks),

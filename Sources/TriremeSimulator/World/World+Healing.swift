@@ -187,6 +187,10 @@ extension World {
         for node in nodes where healed.contains(node.replica) && !isExcused(node) {
             guard let application = node.application, application.count == ledger.items.count else { return }
         }
+        // Nobody lacks a disk: whoever waits for more copies gets them.
+        if asked == .all, scenario.frail.bits == 0, nodes.contains(where: { $0.application?.answers.count != 0 }) {
+            return
+        }
         guard asked == .all else {
             // Where all are excused nothing was shown.
             if isHopeful { situations.quorumsAlone += 1 } else { situations.hopelessQuorums += 1 }

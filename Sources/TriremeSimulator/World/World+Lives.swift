@@ -28,7 +28,7 @@ extension World {
             paddingBytes: scenario.snapshotPaddingBytes)
         let gateway = SeededGateway(
             replica: node.replica, incarnation: node.incarnation, workload: scenario.workload, book: book,
-            random: random.fork(), now: node.local(queue.now))
+            answers: application.answers, random: random.fork(), now: node.local(queue.now))
         gateway.isOpen = phase == .faults
         node.endpoint = endpoint
         node.application = application
@@ -112,6 +112,16 @@ extension World {
         trace.note(queue.now, node.replica.index, "ends itself: \(failure)")
         crash(node, .process, restartAfter: isExplained ? downTime() : 1_000_000)
     }
+
+    /// A replica's machine loses its power and stays off until everything is healed.
+    package func takeDown(_ replica: Int) {
+        nodes[replica].isHeldDown = true
+        crash(nodes[replica], .power, restartAfter: 0)
+    }
+    /// A replica's machine loses its power, and comes back soon.
+    package func crashAndRestart(_ replica: Int) { crash(nodes[replica], .power, restartAfter: 1_000_000) }
+    /// Batches of a replica's clients that were executed and wait for more copies.
+    package func awaitingCopies(at replica: Int) -> Int { nodes[replica].application?.answers.count ?? 0 }
 
     func crash(_ node: Node, _ kind: DiskImage.Crash, restartAfter: UInt64) {
         guard node.isUp else { return }

@@ -255,6 +255,7 @@ package final class World {
     /// Counts what a life leaves behind.
     func retire(_ node: Node) {
         situations.snapshots += node.application?.snapshots ?? 0
+        situations.heldAnswers += node.application?.answers.held ?? 0
         situations.restores += node.application?.restores ?? 0
         situations.carriedSegments += node.participant?.carriedSegments ?? 0
         situations.installs += node.participant?.installs ?? 0
