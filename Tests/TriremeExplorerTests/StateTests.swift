@@ -50,7 +50,7 @@ import TriremeExplorer
     private static let walked: Set = [
         "Replica", "Peer", "VoteRecord", "ProposalRecord", "Recalling", "Exposure", "Candidacy", "Answer", "Sequencing",
         "Lanes", "LaneTrack", "EntryHistory", "Executor", "Status", "Memory", "VoteRun", "Cut", "Entry", "Position",
-        "StatusNumber", "Ballot", "Retry", "VainWait", "CoreRandom", "Vow", "FastRound", "FastProposals", "Cell",
+        "StatusNumber", "Ballot", "Retry", "VainWait", "CoreRandom", "Vow", "FastRound", "FastProposals",
         "VoteMarks",
     ]
 
