@@ -9,6 +9,8 @@ BINARY := .build/release/trireme
 SEEDS ?= 1000
 # Of the wide mix, which take about twice as long each.
 WIDE_SEEDS ?= 300
+# Of rounds that are fast as well as classic: short stories, most of them.
+MIXED_SEEDS ?= 1000
 CORPUS := Tests/TriremeSimulatorTests/Corpus.txt
 
 -include Benchmarks/benchmarks.mk
@@ -44,6 +46,7 @@ bench: build
 simulate: build
 	$(BINARY) simulate --seeds $(SEEDS)
 	$(BINARY) simulate --seeds $(WIDE_SEEDS) --mix wide
+	$(BINARY) simulate --seeds $(MIXED_SEEDS) --mix mixed
 
 # Every crash point of a small workload, every directed link set of three replicas and samples at five and seven.
 search: build
