@@ -33,6 +33,15 @@ func quorums(_ members: Int, _ phase1: Int, _ classic: Int) throws -> Quorums {
         #expect(exploration.states > 300_000 && exploration.decisions > 0)
     }
 
+    /// A round in which anybody proposes: it must be told that it may, and decide.
+    @Test func aFastRoundHoldsAsFarAsItIsSeen() throws {
+        let bounds = try Bounds(
+            quorums: try quorums(2, 2, 2), candidacies: 1, crashes: 0, batches: 1, ordering: .fast)
+        let exploration = Explorer(bounds).run(limit: 300_000)
+        #expect(exploration.violation == nil, "\(ExplorerCommand.lines(exploration, bounds).joined(separator: "\n"))")
+        #expect(exploration.states > 300_000 && exploration.decisions > 0)
+    }
+
     @Test func anExplorationIsTheSameEveryTime() throws {
         let bounds = try Bounds(quorums: try quorums(2, 2, 1), candidacies: 2, crashes: 0, batches: 1)
         let (first, second) = (Explorer(bounds).run(), Explorer(bounds).run())

@@ -89,7 +89,9 @@ extension Node {
         guard core.isStatusDue else { return }
         let status = core.takeStatusByProgress()
         checkStatus(status)
-        guard told != whatIsTold, !status.votes.isEmpty || status.commitIndex > 0 else { return }
+        let tells =
+            !status.votes.isEmpty || status.commitIndex > 0 || status.marks.count > 0 || status.anyFrom > 0
+        guard told != whatIsTold, tells else { return }
         var said = Status()
         (said.number, said.epoch, said.flags) = (status.number, status.epoch, status.flags)
         (said.votes, said.commitIndex, said.oldestEntry) = (status.votes, status.commitIndex, status.oldestEntry)
