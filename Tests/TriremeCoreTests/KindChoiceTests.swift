@@ -58,9 +58,10 @@ import TriremeCore
         var choice = KindChoice()
         let times = run(&choice, seconds: 60, interval: interval, classic: { _ in 15_000 }, fast: { _ in 10_000 })
         #expect(times.fast > 45_000)
+        // What loses is tried in a tenth of the time at most.
         choice = KindChoice()
         let kept = run(&choice, seconds: 600, interval: interval, classic: { _ in 10_000 }, fast: { _ in 15_000 })
-        #expect(kept.fast > 0 && kept.fast < 60_000 && kept.changes < 40)
+        #expect(kept.fast > 0 && kept.fast <= 60_000 && kept.changes < 40)
     }
     @Test func withoutMeasurementsNothingChanges() {
         var choice = KindChoice()

@@ -30,6 +30,8 @@ package struct KindChoice {
     package static let trialNanoseconds: UInt64 = 400_000_000
     package static let fewSamples: UInt64 = 12
     package static let longestTrialNanoseconds: UInt64 = 8_000_000_000
+    /// The next trial begins after so many times what the last one took, or later: trials take a tenth of the time at most.
+    package static let pause: UInt64 = 9
     /// A member's first samples after a change may still stem from before it: it has not heard of the change yet, and then starts anew.
     package static let settlingSamples: UInt32 = 2
 
@@ -63,17 +65,18 @@ package struct KindChoice {
             let isHopeless = count >= Self.fewSamples && known > 0 && mean > 2 * known
             guard isHopeless || isMeasured(now) || now - since >= Self.longestTrialNanoseconds else { return nil }
             isTrial = false
+            let pause = Self.pause * (now - since)
             if count > 0 { scores[place] = mean }
             // A tenth better, or the kept one stays: else two that are alike would change places for ever.
             if count >= Self.fewSamples, mean * 10 <= known * 9 {
                 wait = Self.firstWait * 4
-                trialAt = now + wait
+                trialAt = now + max(wait, pause)
                 reference = mean
                 restart(now)
                 return nil
             }
             wait = min(Self.longestWait, wait * 2)
-            trialAt = now + wait
+            trialAt = now + max(wait, pause)
             reference = known
             return other
         }
