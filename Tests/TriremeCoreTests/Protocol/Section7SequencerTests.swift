@@ -144,6 +144,34 @@ import TriremeCore
             })
         #expect(proposer.turn().proposals.map(\.slot) == [2])
     }
+    // What a status tells of the time to a decision is of the present round: what was under way when it began says nothing.
+    @Test func aNewRoundIsMeasuredAnew() {
+        let origin = Single(1)
+        let own = { batch(1, origin.core.generation, $0) }
+        func decide(_ slot: UInt64, after milliseconds: UInt64) {
+            _ = origin.turn(milliseconds: milliseconds)
+            origin.send(
+                .entries, from: 0,
+                Packet.bytes { writer in
+                    EntriesHeader(first: slot, count: 1).encode(into: &writer)
+                    writer.put(cut(nil, own(slot)), members: 3)
+                })
+            _ = origin.turn()
+        }
+        origin.any(f(1, 2))
+        origin.append(own(1))
+        decide(1, after: 20)
+        #expect(origin.core.takeStatus().decideMicroseconds == 20_000)
+        origin.append(own(2))
+        _ = origin.turn(milliseconds: 3)
+        origin.any(f(2, 2))
+        decide(2, after: 1)
+        #expect(origin.core.takeStatus().decideSamples == 1)
+        origin.append(own(3))
+        decide(3, after: 4)
+        let status = origin.core.takeStatus()
+        #expect(status.decideSamples == 2 && status.decideMicroseconds == 4_000)
+    }
     @Test func nobodyProposesInAClassicRound() {
         let proposer = Single(1)
         proposer.status(from: 2) { $0.sequencing = b(1, 2) }
