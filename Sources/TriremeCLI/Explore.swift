@@ -30,6 +30,8 @@ struct Explore: ParsableCommand {
     var batches = 1
     @Option(help: ArgumentHelp("The kind of all rounds: classic or fast.", valueName: "kind"))
     var ordering = "classic"
+    @Option(help: ArgumentHelp("Members that each ballot names to decide in it; 0: none.", valueName: "n"))
+    var announce = 0
     @Option(help: ArgumentHelp("Stop after so many states (default: all).", valueName: "n"))
     var states: Int?
     @Option(help: ArgumentHelp("Follow one path, in the words of a violation, and tell it.", valueName: "path"))
@@ -74,7 +76,8 @@ struct Explore: ParsableCommand {
         let system = try quorums.system() ?? .sizes(Configuration.defaultQuorums(members: replicas))
         return try Bounds(
             quorums: try system.quorums(members: replicas, allowSingleCopy: true), candidacies: candidacies,
-            crashes: crashes, batches: batches, ordering: ordering == "fast" ? .fast : .classic)
+            crashes: crashes, batches: batches, ordering: ordering == "fast" ? .fast : .classic,
+            announced: announce)
     }
 }
 

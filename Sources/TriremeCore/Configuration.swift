@@ -42,10 +42,12 @@ package struct CoreConfiguration: Sendable {
     /// Slots whose decided entries are kept for others to fetch, a power of two.
     package var entryHistorySlots: Int
     package var ordering: Ordering
+    /// How many members a classic ballot names that decide in it (PROTOCOL §10); 0: none are named, any `Q2` decides.
+    package var announced: Int
 
     package init(
         quorums: Quorums, me: ReplicaID, epoch: UInt32 = 1, timing: Timing = Timing(), entryHistorySlots: Int = 65_536,
-        ordering: Ordering = .classic
+        ordering: Ordering = .classic, announced: Int = 0
     ) {
         precondition(me.index < quorums.members)
         precondition(entryHistorySlots.nonzeroBitCount == 1 && entryHistorySlots >= Limits.votingWindowSlots)
@@ -55,6 +57,7 @@ package struct CoreConfiguration: Sendable {
         self.timing = timing
         self.entryHistorySlots = entryHistorySlots
         self.ordering = ordering
+        self.announced = announced
     }
     package var members: Int { quorums.members }
     package var others: [ReplicaID] { (0..<members).map(ReplicaID.init).filter { $0 != me } }

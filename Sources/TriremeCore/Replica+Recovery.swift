@@ -50,9 +50,11 @@ extension Replica {
     package mutating func recover(_ item: LogItem) {
         switch item {
         case .promise(let ballot):
-            promise = max(promise, ballot)
+            recoverPromise(ballot)
+        case .outstanding(let carried):
+            outstanding = carried
         case .vote(let slot, let ballot, let half, let entry):
-            promise = max(promise, ballot)
+            recoverPromise(ballot)
             if ballot.kind == .fast {
                 fast.ballot = max(fast.ballot, ballot)
                 fast.isInUse = true
@@ -67,7 +69,7 @@ extension Replica {
             guard kept.slot < slot || (kept.slot == slot && (kept.ballot, kept.half) <= (ballot, half)) else { return }
             votes[slot] = VoteRecord(slot: slot, ballot: ballot, half: half, entry: entry, index: 0)
         case .closed(let slot, let ballot):
-            promise = max(promise, ballot)
+            recoverPromise(ballot)
             fast.ballot = max(fast.ballot, ballot)
             fast.isInUse = true
             let kept = vows[slot]
@@ -91,6 +93,8 @@ extension Replica {
             while let entry = history.entry(commitIndex + 1) { recoverCommit(commitIndex + 1, entry) }
         }
     }
+
+    private mutating func recoverPromise(_ ballot: Ballot) { if ballot > promise { raisePromise(to: ballot) } }
 
     private mutating func recoverCommit(_ slot: UInt64, _ entry: Entry) {
         history.store(slot, entry)

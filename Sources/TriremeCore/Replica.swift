@@ -7,6 +7,8 @@ struct Peer {
     /// Its votes as facts: unions of the runs that it reported under one ballot (PROTOCOL §3.3).
     var votes = VoteRun.none
     var heardAt: UInt64 = 0
+    /// When it last told of a later status of this replica than before: it hears this one.
+    var hearsAt: UInt64 = 0
     /// When it last echoed a status that this replica sent since it began to suspect, if it did.
     var echoedSuspicionAt: UInt64?
     /// What it reported as durable in generations before that of its last status, and the highest generation that it asked as
@@ -69,6 +71,8 @@ package struct Replica: ~Copyable {
     // Acceptor (Ordering/Replica+Acceptor.swift).
     package internal(set) var promise = Ballot.none
     var promiseIndex: LogIndex = 0
+    /// Of ballots below the promise (Ordering/Announced).
+    package internal(set) var outstanding = Outstanding()
     let votes: SlotRing<VoteRecord>
     let proposals: SlotRing<ProposalRecord>
     let vows: SlotRing<Vow>
@@ -102,6 +106,8 @@ package struct Replica: ~Copyable {
     /// Slots up to here are noted in the log as decided.
     package internal(set) var noted: UInt64 = 0
     var notedAt: UInt64 = 0
+    /// The last of these notes.
+    var notedIndex: LogIndex = 0
     var fetch = Retry()
     /// Set while nobody has the entries that this replica lacks any more (PROTOCOL §8).
     package var isStranded: Bool { lacksEntries || lackedSlot > executor.slot || lacksSnapshot }
@@ -126,6 +132,8 @@ package struct Replica: ~Copyable {
     /// First and last slot that the owner of `currentBallot` is known to have proposed; the first is unknown at first.
     var proposedFirst: UInt64 = .max
     var proposedLast: UInt64 = 0
+    /// From this slot on nothing is decided in a ballot below `currentBallot`, where that is announced; 0: unknown.
+    var openFrom: UInt64 = 0
     var suspectedAt: UInt64?
     var suspicionNumber = StatusNumber.none
     var electionWait: UInt64 = 0
@@ -232,6 +240,7 @@ package struct Replica: ~Copyable {
         if lanes.hasLost { advanceRun() }
         decide()
         noteDecided(into: &effects)
+        endOutstanding()
         ask(into: &effects)
     }
 
@@ -290,7 +299,9 @@ package struct Replica: ~Copyable {
     /// Appends the promise again, so that its earlier record may go. It binds since its first record; this one is a copy, and
     /// what waits for the first does not wait for the copy.
     package mutating func carryPromise(into effects: inout Effects) {
-        if !promise.isNone { _ = append(.promise(promise), into: &effects) }
+        guard !promise.isNone else { return }
+        _ = append(.promise(promise), into: &effects)
+        _ = append(.outstanding(outstanding), into: &effects)
     }
     /// Appends again what is to survive of a slot above the snapshot, so that its earlier records may go (PROTOCOL §8 ◆): its
     /// entry if the log had noted it as decided, else this replica's vote and vow. Whoever starts from a decided entry needs no vote for it.

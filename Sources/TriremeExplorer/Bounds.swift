@@ -17,9 +17,11 @@ package struct Bounds: Sendable {
     package let batches: Int
     /// The kind of all rounds.
     package let ordering: Ordering
+    /// How many members each ballot names that decide in it (PROTOCOL §10); 0: none.
+    package let announced: Int
 
     package init(
-        quorums: Quorums, candidacies: Int, crashes: Int, batches: Int, ordering: Ordering = .classic
+        quorums: Quorums, candidacies: Int, crashes: Int, batches: Int, ordering: Ordering = .classic, announced: Int = 0
     ) throws(BoundsError) {
         func check(_ name: String, _ value: Int, _ range: ClosedRange<Int>) throws(BoundsError) {
             guard range.contains(value) else {
@@ -32,11 +34,13 @@ package struct Bounds: Sendable {
         try check("crashes", crashes, 0...7)
         try check("batches", batches, 0...7)
         try check("candidacies × batches", candidacies * batches, 0...(Self.mostSlots - 1))
+        try check("announced", announced, 0...quorums.members)
         self.quorums = quorums
         self.candidacies = candidacies
         self.crashes = crashes
         self.batches = batches
         self.ordering = ordering
+        self.announced = announced
     }
 
     package static let mostMembers = 4
@@ -65,6 +69,6 @@ package struct Bounds: Sendable {
     func configuration(_ id: ReplicaID) -> CoreConfiguration {
         CoreConfiguration(
             quorums: quorums, me: id, timing: Self.timing, entryHistorySlots: Limits.votingWindowSlots,
-            ordering: ordering)
+            ordering: ordering, announced: announced)
     }
 }

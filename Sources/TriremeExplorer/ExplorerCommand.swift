@@ -8,12 +8,13 @@ package enum ExplorerCommand {
         return "explore --replicas \(bounds.members) --quorums \(q.phase1),\(q.classic),\(q.fast) --candidacies "
             + "\(bounds.candidacies) --crashes \(bounds.crashes) --batches \(bounds.batches)"
             + (bounds.ordering == .classic ? "" : " --ordering \(bounds.ordering)")
+            + (bounds.announced == 0 ? "" : " --announce \(bounds.announced)")
     }
 
     /// What was found, in lines; the last one says whether everything held.
     package static func lines(_ exploration: Exploration, _ bounds: Bounds) -> [String] {
         var lines = [
-            "\(bounds.members) replicas, quorums \(bounds.quorums), \(bounds.ordering) rounds, \(bounds.candidacies) candidacies, \(bounds.crashes) "
+            "\(bounds.members) replicas, quorums \(bounds.quorums), \(bounds.ordering) rounds\(bounds.announced == 0 ? "" : " that name \(bounds.announced)"), \(bounds.candidacies) candidacies, \(bounds.crashes) "
                 + "crashes, \(bounds.batches) batches",
             "\(exploration.states) states, depth \(exploration.depth), \(exploration.steps) steps; "
                 + "\(exploration.replicaStates) states of one replica, \(exploration.turns) turns of the core",

@@ -113,7 +113,8 @@ struct LogInspect: ParsableCommand {
         case .promise, .vote, .decided:
             return (record.items ?? []).contains { item in
                 switch item {
-                case .promise: kind == .promise
+                // What an acceptor knows of lower ballots goes with its promise.
+                case .promise, .outstanding: kind == .promise
                 // A vow not to vote counts among the votes.
                 case .vote, .closed: kind == .vote
                 case .decided, .decidedEntry: kind == .decided

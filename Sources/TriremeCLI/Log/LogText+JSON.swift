@@ -11,6 +11,7 @@ extension LogText {
         .members([
             "epoch": .integer(Int(ballot.epoch)), "round": .integer(Int(ballot.round)),
             "owner": .integer(ballot.owner.index), "kind": .string(ballot.kind == .fast ? "fast" : "classic"),
+            "announced": .array(ballot.announced.members.map { .integer($0) }),
         ])
     }
     static func json(_ cut: Cut) -> JSON {
@@ -36,6 +37,12 @@ extension LogText {
             ])
         case .decided(let first, let last):
             .members(["item": "decided", "first": .unsigned(first), "last": .unsigned(last)])
+        case .outstanding(let outstanding):
+            .members([
+                "item": "outstanding", "anyone": .bool(outstanding.mayBeAnyone),
+                "named": .array(outstanding.named.members.filter { $0 < Limits.members }.map { .integer($0) }),
+                "top": json(outstanding.top), "ended": json(outstanding.ended),
+            ])
         case .closed(let slot, let ballot):
             .members(["item": "closed", "slot": .unsigned(slot), "ballot": json(ballot)])
         case .decidedEntry(let slot, let entry):

@@ -68,6 +68,8 @@ enum LogText {
         case .vote(let slot, let ballot, let half, let value):
             "vote slot \(slot) in \(ballot)\(half == .fast ? " (fast)" : "") for \(entry(value))"
         case .decided(let first, let last): "decided \(first)…\(last)"
+        case .outstanding(let outstanding):
+            outstanding.description
         case .closed(let slot, let ballot): "closed slot \(slot) in \(ballot)"
         case .decidedEntry(let slot, let value): "decided \(slot): \(entry(value))"
         }

@@ -27,6 +27,7 @@ struct Candidacy: ~Copyable {
         var parts: UInt8 = 0
         var have = InlineArray<4, UInt64>(repeating: 0)
         var count = 0
+        var outstanding = Outstanding()
     }
     private var answers = InlineArray<16, Answer>(repeating: Answer())
     private let members: Int
@@ -80,6 +81,7 @@ struct Candidacy: ~Copyable {
         if answers[member.index].commitIndex != header.commitIndex || answers[member.index].parts != header.parts {
             answers[member.index] = Answer(commitIndex: header.commitIndex, parts: header.parts)
         }
+        answers[member.index].outstanding = header.outstanding
         let word = Int(header.part >> 6)
         let bit: UInt64 = 1 << UInt64(header.part & 63)
         guard answers[member.index].have[word] & bit == 0 else { return }
@@ -90,6 +92,21 @@ struct Candidacy: ~Copyable {
 
     private func hasVote(_ slot: UInt64, _ member: Int) -> Bool {
         promised.contains(ReplicaID(member)) && stamps[place(slot, member)] == Stamp(slot: slot, rank: ballot.rank)
+    }
+
+    /// Whether the answers are enough to propose: those of a `Q1`, or, where ballots are announced, of a majority that meets all who may
+    /// have decided in lower ones (PROTOCOL §10 ◆).
+    func isComplete(_ configuration: CoreConfiguration) -> Bool {
+        if configuration.quorums.isPhase1(promised) { return true }
+        guard configuration.announced > 0 else { return false }
+        var known = Outstanding()
+        for member in 0..<members where promised.contains(ReplicaID(member)) {
+            known.ended = max(known.ended, answers[member].outstanding.ended)
+        }
+        for member in 0..<members where promised.contains(ReplicaID(member)) {
+            known.join(answers[member].outstanding)
+        }
+        return known.areMet(by: promised, configuration.quorums)
     }
 
     /// The highest (ballot, half) with a vote for a slot in the promise set, and who voted in it for which entry; an entry is named by
@@ -133,7 +150,9 @@ struct Candidacy: ~Copyable {
         guard let best = highest(slot, into: &count) else { return nil }
         for i in 0..<count.count {
             let voters = count.voters(i)
-            guard best.half == .fast ? quorums.isFast(voters) : quorums.isClassic(voters) else { continue }
+            guard best.half == .fast ? quorums.isFast(voters) : quorums.isClassic(voters, in: best.ballot) else {
+                continue
+            }
             return reported[place(slot, Int(count.key(i)))].entry
         }
         return nil
@@ -185,5 +204,6 @@ extension Candidacy.Answer {
         w.visit(&parts)
         for word in 0..<4 { w.visit(&have[word]) }
         w.visit(&count)
+        outstanding.walk(&w)
     }
 }

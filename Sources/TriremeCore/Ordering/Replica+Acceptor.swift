@@ -21,8 +21,13 @@ extension Replica {
 
     mutating func makePromise(_ ballot: Ballot, into effects: inout Effects) {
         precondition(ballot > promise && !isForgetful)
-        promise = ballot
         promiseIndex = append(.promise(ballot), into: &effects)
+        raisePromise(to: ballot)
+    }
+    /// Every rise goes this way, also when the log is read again: what was promised before is remembered (PROTOCOL §10 ◆).
+    mutating func raisePromise(to ballot: Ballot) {
+        outstanding.passed(promise, members: members)
+        promise = ballot
     }
 
     /// Votes that a promise of `ballot` reports: every vote above the commit index. Slots up to the commit index are
@@ -54,7 +59,7 @@ extension Replica {
         let count = max(0, min(perPart, total - skipped))
         PromiseHeader(
             ballot: ballot, from: from, commitIndex: commitIndex, part: UInt8(part), parts: UInt8(parts),
-            votes: UInt8(count)
+            votes: UInt8(count), outstanding: outstanding
         ).encode(into: &w)
         guard count > 0, let range = promisedVotes(from: from) else { return }
         var seen = 0
@@ -182,7 +187,7 @@ extension Replica {
         let index = append(.vote(slot: slot, ballot: ballot, half: half, entry: entry), into: &effects)
         votes[slot] = VoteRecord(slot: slot, ballot: ballot, half: half, entry: entry, index: index)
         if ballot > promise {
-            promise = ballot
+            raisePromise(to: ballot)
             promiseIndex = index
         }
         highestVoted = max(highestVoted, slot)

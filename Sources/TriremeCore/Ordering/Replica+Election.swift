@@ -7,6 +7,7 @@ extension Replica {
         currentBallot = ballot
         proposedFirst = .max
         proposedLast = 0
+        openFrom = 0
         fast.reset()
         sample.restart()
         if role != .follower {
@@ -36,6 +37,7 @@ extension Replica {
         case .candidate, .learning: pursueCandidacy(into: &effects)
         case .sequencer:
             letGo(into: &effects)
+            renewAnnouncement(into: &effects)
             considerKind(into: &effects)
         }
         if now >= lastStatusAt + timing.heartbeatNanoseconds { statusDue(in: 0) }
@@ -84,14 +86,8 @@ extension Replica {
 
     /// Whether a `Q1` and a `Q2` spoke within a timeout: with fewer a new round would do no better.
     private var hearsQuorum: Bool {
-        var heard = MemberSet()
-        heard.insert(me)
-        for member in 0..<members where member != me.index {
-            if peers[member].heardAt > 0, now - peers[member].heardAt <= timing.suspicionNanoseconds {
-                heard.insert(ReplicaID(member))
-            }
-        }
-        return configuration.quorums.isPhase1(heard) && configuration.quorums.isClassic(heard)
+        let heard = heard
+        return mayElect(heard) && configuration.quorums.isClassic(heard)
     }
 
     /// Nobody can obtain a proposal's batches, it seems: a new round picks again (PROTOCOL §4). The sequencer suspects itself,
@@ -133,7 +129,7 @@ extension Replica {
             }
         }
         let quorums = configuration.quorums
-        guard quorums.isPhase1(echoed), quorums.isClassic(echoed), quorums.isPhase1(suspecting) else { return }
+        guard mayElect(echoed), quorums.isClassic(echoed), mayElect(suspecting) else { return }
         takeBallot(into: &effects)
     }
 
@@ -145,7 +141,8 @@ extension Replica {
         guard last < .max else { return }
         let round = last + 1
         let ballot = Ballot(
-            epoch: configuration.epoch, round: round, owner: me, kind: kind ?? kindToOpen)
+            epoch: configuration.epoch, round: round, owner: me, kind: kind ?? kindToOpen,
+            announced: announcement(kind ?? kindToOpen))
         saw(ballot)
         role = .candidate
         candidacy.begin(ballot, from: commitIndex + 1, now: now)
@@ -169,7 +166,7 @@ extension Replica {
         }
         if role == .candidate {
             if promiseIndex <= durable, !candidacy.promised.contains(me) { answerMyself() }
-            if configuration.quorums.isPhase1(candidacy.promised) { role = .learning }
+            if candidacy.isComplete(configuration) { role = .learning }
         }
         if role == .learning { startSequencing(into: &effects) }
         if role == .candidate, now - sequencing.preparedAt >= timing.retryNanoseconds * 2 {
@@ -188,7 +185,8 @@ extension Replica {
         }
         candidacy.answered(
             PromiseHeader(
-                ballot: candidacy.ballot, from: candidacy.from, commitIndex: commitIndex, part: 0, parts: 1, votes: 0),
+                ballot: candidacy.ballot, from: candidacy.from, commitIndex: commitIndex, part: 0, parts: 1, votes: 0,
+                outstanding: outstanding),
             by: me)
     }
 

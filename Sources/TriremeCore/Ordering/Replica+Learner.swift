@@ -10,6 +10,7 @@ extension Replica {
         if peer.pointee.status.number.generation < status.pointee.number.generation {
             peer.pointee.memory.join(peer.pointee.status, members: members)
         }
+        if UnsafePointer(peer.pointer(to: \.status)!).echo(of: me) < status.echo(of: me) { peer.pointee.hearsAt = now }
         peer.pointer(to: \.status)!.update(from: status, count: 1)
         peer.pointee.heardAt = now
         note(status.pointee.votes, of: peer)
@@ -23,7 +24,7 @@ extension Replica {
             if status.pointee.sequencing == currentBallot {
                 proposedFirst = status.pointee.firstProposed
                 proposedLast = max(proposedLast, status.pointee.lastProposed)
-                if status.pointee.anyFrom > 0 { fast.from = status.pointee.anyFrom }
+                if status.pointee.anyFrom > 0 { opened(from: status.pointee.anyFrom) }
             }
         }
         noteMarks(UnsafePointer(peer.pointer(to: \.status)!))
@@ -80,7 +81,7 @@ extension Replica {
         }
         // This replica's own vote counts when it is durable, as anybody's (◆).
         if votingBallot == proposal.ballot, runFirst <= slot, slot <= runDurable { voters.insert(me) }
-        guard configuration.quorums.isClassic(voters) else { return false }
+        guard configuration.quorums.isClassic(voters, in: proposal.ballot) else { return false }
         commit(slot, proposal.entry)
         return true
     }
@@ -144,7 +145,7 @@ extension Replica {
             if vote.slot == slot, vote.entry == entry { continue }
             _ = append(.decidedEntry(slot: slot, entry: entry), into: &effects)
         }
-        _ = append(.decided(first: first, last: last), into: &effects)
+        notedIndex = append(.decided(first: first, last: last), into: &effects)
         noted = last
         notedAt = now
     }

@@ -41,7 +41,7 @@ extension Replica {
         sequencing.lastCut = committed
         sequencing.raisedAt = now
         proposedFirst = sequencing.firstSlot
-        fast.from = anyFrom
+        opened(from: anyFrom)
         kindChoice.began(now: now)
         failures = 0
         pendingSince = nil

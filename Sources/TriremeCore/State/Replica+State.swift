@@ -18,6 +18,7 @@ extension Replica {
 
         w.visit(&promise)
         w.visit(index: &promiseIndex)
+        outstanding.walk(&w)
         for cell in 0..<UInt64(votes.capacity) { votes[cell].walk(&w) }
         for cell in 0..<UInt64(proposals.capacity) { proposals[cell].walk(&w) }
         for cell in 0..<UInt64(vows.capacity) { vows[cell].walk(&w) }
@@ -42,6 +43,7 @@ extension Replica {
         w.leaveOut(time: &lastCommitAt)
         w.visit(&noted)
         w.leaveOut(time: &notedAt)
+        w.visit(index: &notedIndex)
         w.leaveOut(&fetch, as: Retry())
         w.visit(&lacksEntries)
         w.visit(&lackedSlot)
@@ -57,6 +59,7 @@ extension Replica {
         w.leaveOut(time: &heardSequencerAt)
         w.visit(&proposedFirst)
         w.visit(&proposedLast)
+        w.visit(&openFrom)
         w.leaveOut(time: &suspectedAt)
         w.leaveOut(&suspicionNumber, as: .none)
         w.leaveOut(&electionWait, as: 0)
@@ -115,6 +118,7 @@ extension Peer {
         status.walk(&w)
         w.visit(&votes)
         w.leaveOut(time: &heardAt)
+        w.leaveOut(time: &hearsAt)
         w.leaveOut(time: &echoedSuspicionAt)
         memory.walk(&w)
         w.visit(&startedAs)

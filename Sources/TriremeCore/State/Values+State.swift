@@ -16,6 +16,7 @@ extension StateWalk {
         visit(&value.round)
         visit(&value.owner)
         visit(&value.kind)
+        visit(&value.announced)
     }
     mutating func visit(_ value: inout Position) {
         visit(&value.generation)

@@ -22,8 +22,12 @@ package struct WireWriter: ~Copyable {
         put(ballot.epoch)
         put(ballot.round)
         put(ballot.owner.rawValue)
-        put(ballot.kind.rawValue)
+        // A third kind on the wire: classic, and who decides in it follows.
+        guard !ballot.announced.isEmpty else { return put(ballot.kind.rawValue) }
+        put(Self.announcedKind)
+        put(ballot.announced.bits)
     }
+    fileprivate static let announcedKind: UInt8 = 2
     package mutating func put(_ position: Position) {
         put(position.generation.rawValue)
         put(position.sequence)
@@ -69,7 +73,13 @@ package struct WireReader: ~Copyable {
         let epoch: UInt32 = take()
         let round: UInt32 = take()
         let owner = takeReplica(members: members)
-        guard let kind = Ballot.Kind(rawValue: take()) else {
+        let raw: UInt8 = take()
+        if raw == WireWriter.announcedKind {
+            let announced = MemberSet(bits: take())
+            if announced.isEmpty || !announced.isSubset(of: .first(members)) { failed = true }
+            return failed ? .none : Ballot(epoch: epoch, round: round, owner: owner, announced: announced)
+        }
+        guard let kind = Ballot.Kind(rawValue: raw) else {
             failed = true
             return .none
         }

@@ -57,22 +57,28 @@ package struct PromiseHeader: Equatable, Sendable {
     package var part: UInt8
     package var parts: UInt8
     package var votes: UInt8
+    /// What the acceptor knows of who may have decided in lower ballots (PROTOCOL §10).
+    package var outstanding: Outstanding
 
-    package static let byteCount = 10 + 8 + 8 + 3
+    package static let byteCount = Ballot.byteCount + 8 + 8 + 3 + Outstanding.byteCount
     /// Most parts of one answer. An acceptor that starts again may have ``Limits/votesAheadSlots`` votes above what it knew to
     /// be decided, and half a voting window of those that it had not noted yet: 640, three to a datagram at fifteen members.
     package static let maximumParts = 255
     /// Votes that fit into one datagram.
     package static func votesPerPart(members: Int) -> Int {
-        (Limits.controlBodyBytes - byteCount) / (8 + 10 + 1 + WireWriter.entryBytes(members: members))
+        (Limits.controlBodyBytes - byteCount) / (8 + Ballot.byteCount + 1 + WireWriter.entryBytes(members: members))
     }
-    package init(ballot: Ballot, from: UInt64, commitIndex: UInt64, part: UInt8, parts: UInt8, votes: UInt8) {
+    package init(
+        ballot: Ballot, from: UInt64, commitIndex: UInt64, part: UInt8, parts: UInt8, votes: UInt8,
+        outstanding: Outstanding = Outstanding()
+    ) {
         self.ballot = ballot
         self.from = from
         self.commitIndex = commitIndex
         self.part = part
         self.parts = parts
         self.votes = votes
+        self.outstanding = outstanding
     }
     package func encode(into w: inout WireWriter) {
         w.put(ballot)
@@ -81,11 +87,12 @@ package struct PromiseHeader: Equatable, Sendable {
         w.put(part)
         w.put(parts)
         w.put(votes)
+        w.put(outstanding)
     }
     package static func decode(_ r: inout WireReader, members: Int) -> PromiseHeader? {
         let header = PromiseHeader(
             ballot: r.takeBallot(members: members), from: r.take(), commitIndex: r.take(), part: r.take(),
-            parts: r.take(), votes: r.take())
+            parts: r.take(), votes: r.take(), outstanding: r.takeOutstanding(members: members))
         guard !r.failed, !header.ballot.isNone, header.part < header.parts else {
             return nil
         }

@@ -70,7 +70,8 @@ package struct Status: Sendable {
     /// First and last slot that it proposed in that ballot.
     package var firstProposed: UInt64 = 0
     package var lastProposed: UInt64 = 0
-    /// From this slot on any replica may propose in half 0 of ``sequencing``: `any`'s `from` (PROTOCOL §7). 0: nobody may.
+    /// In a fast ``sequencing``: from this slot on any replica may propose in half 0, `any`'s `from` (PROTOCOL §7). In an announced one: from
+    /// this slot on no lower ballot can decide (§10). Otherwise 0.
     package var anyFrom: UInt64 = 0
     /// Smoothed time from a batch of the sender's own in its log to its decision, in microseconds, and how many were measured since
     /// it started: the sequencer chooses the kind of the next round by it (PROTOCOL §7).
@@ -89,7 +90,7 @@ package struct Status: Sendable {
     package init() {}
 
     /// Bytes of a status without marks.
-    package static func byteCount(members: Int) -> Int { 154 + members * 72 }
+    package static func byteCount(members: Int) -> Int { 114 + 4 * Ballot.byteCount + members * 72 }
 
     package func encode(into w: inout WireWriter, members: Int) {
         w.put(number.generation.rawValue)

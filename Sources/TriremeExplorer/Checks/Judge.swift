@@ -42,7 +42,7 @@ struct Judge {
         let (lower, higher) = isFirst ? (proposal, other) : (other, proposal)
         var may = MemberSet()
         for (member, facts) in facts.enumerated() where mayVote(facts, lower) { may.insert(ReplicaID(member)) }
-        guard lower.half == .fast ? quorums.isFast(may) : quorums.isClassic(may) else { return nil }
+        guard lower.half == .fast ? quorums.isFast(may) : quorums.isClassic(may, in: lower.ballot) else { return nil }
         return
             "ballot \(higher.ballot) proposes an entry for slot \(lower.slot) in half \(higher.half.rawValue), and \(may) may decide another "
             + "one in half \(lower.half.rawValue) of ballot \(lower.ballot)"
@@ -94,7 +94,7 @@ struct Judge {
                 }
                 return voters
             }
-            return quorums.isClassic(voters(.classic)) || quorums.isFast(voters(.fast))
+            return quorums.isClassic(voters(.classic), in: ballot) || quorums.isFast(voters(.fast))
         }
     }
 }

@@ -26,7 +26,7 @@ extension Node {
             if ballot < appendedPromise {
                 find("vows for slot \(slot) in ballot \(ballot) after it promised \(appendedPromise)")
             }
-        case .decided, .decidedEntry: break
+        case .decided, .decidedEntry, .outstanding: break
         }
     }
 
@@ -127,7 +127,7 @@ extension Record {
     var vow: Ballot {
         switch self {
         case .item(.promise(let ballot)), .item(.vote(_, let ballot, _, _)), .item(.closed(_, let ballot)): ballot
-        case .item(.decided), .item(.decidedEntry), .batch: .none
+        case .item(.decided), .item(.decidedEntry), .item(.outstanding), .batch: .none
         }
     }
 }

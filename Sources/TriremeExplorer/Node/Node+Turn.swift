@@ -111,7 +111,7 @@ extension Node {
             switch vocabulary.records[Int($0)] {
             case .batch, .item(.vote), .item(.closed): true
             case .item(.promise(let ballot)): ballot == promise
-            case .item(.decided), .item(.decidedEntry): false
+            case .item(.decided), .item(.decidedEntry), .item(.outstanding): false
             }
         }
         let settled = Set(kept).sorted()

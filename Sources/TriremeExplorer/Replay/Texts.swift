@@ -39,6 +39,7 @@ extension Record {
         case .item(.promise(let ballot)): "promise \(ballot)"
         case .item(.vote(let slot, let ballot, let half, let entry)):
             "vote \(ballot)\(half.text) slot \(slot) \(entry.text(members))"
+        case .item(.outstanding(let outstanding)): outstanding.description
         case .item(.closed(let slot, let ballot)): "vow \(ballot) slot \(slot)"
         case .item(.decided(let first, let last)): "decided \(first)…\(last)"
         case .item(.decidedEntry(let slot, let entry)): "decided entry slot \(slot) \(entry.text(members))"

@@ -239,7 +239,7 @@ package struct Engine<Device: StorageDevice & ~Copyable, Wire: Network & ~Copyab
         switch item {
         case .vote(let slot, _, _, _), .decidedEntry(let slot, _), .closed(let slot, _):
             snapshots.note(slot, at: log.lastOffset, in: slotOffsets)
-        case .promise, .decided: break
+        case .promise, .decided, .outstanding: break
         }
     }
 

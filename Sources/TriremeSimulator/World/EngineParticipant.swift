@@ -130,6 +130,7 @@ extension Scenario {
     func engineSettings(_ replica: ReplicaID, seed: UInt64, isForgetful: Bool = false) -> EngineSettings {
         var core = CoreConfiguration(quorums: quorums, me: replica, entryHistorySlots: entryHistorySlots)
         if !orderings.isEmpty { core.ordering = orderings[replica.index] }
+        if !announced.isEmpty { core.announced = announced[replica.index] }
         core.timing = timing
         var settings = EngineSettings(
             core: core, batchBytes: batchBytes, windowBatches: windowBatches,

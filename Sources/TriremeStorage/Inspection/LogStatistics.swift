@@ -34,7 +34,7 @@ package struct LogStatistics: Sendable {
         package var first = UInt64.max
         package var last: UInt64 = 0
     }
-    package enum ItemKind: String, Sendable, CaseIterable { case promise, vote, decided, decidedEntry, closed }
+    package enum ItemKind: String, Sendable, CaseIterable { case promise, vote, decided, decidedEntry, closed, outstanding }
 
     package private(set) var kinds: [RecordKind: Count] = [:]
     package private(set) var items: [ItemKind: UInt64] = [:]
@@ -112,6 +112,7 @@ package struct LogStatistics: Sendable {
             highestPromise = max(highestPromise, ballot)
         case .vote(let slot, _, _, _): note(.vote, slot, slot, covered, offset)
         case .decided(let first, let last): note(.decided, first, last, covered, offset)
+        case .outstanding: items[.outstanding, default: 0] += 1
         case .closed(let slot, _): note(.closed, slot, slot, covered, offset)
         case .decidedEntry(let slot, _): note(.decidedEntry, slot, slot, covered, offset)
         }

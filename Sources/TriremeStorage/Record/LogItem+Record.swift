@@ -8,9 +8,9 @@ extension LogItem {
         case decided = 3
         case decidedEntry = 4
         case closed = 5
+        case outstanding = 6
     }
     private static let prefixBytes = 3
-    private static let ballotBytes = 10
     /// Bytes of payload that an items record of one page holds.
     package static let capacityBytes = Limits.pageBytes - Limits.headerBytes
 
@@ -21,6 +21,7 @@ extension LogItem {
         case .decided: .decided
         case .decidedEntry: .decidedEntry
         case .closed: .closed
+        case .outstanding: .outstanding
         }
     }
     /// Bytes that the item takes in a record.
@@ -28,11 +29,12 @@ extension LogItem {
         func size(_ entry: Entry) -> Int { entry.kind == .cut ? WireWriter.entryBytes(members: members) : 1 }
         let fields =
             switch self {
-            case .promise: Self.ballotBytes
-            case .vote(_, _, _, let entry): 8 + Self.ballotBytes + 1 + size(entry)
+            case .promise(let ballot): ballot.byteCount
+            case .outstanding(let outstanding): outstanding.byteCount
+            case .vote(_, let ballot, _, let entry): 8 + ballot.byteCount + 1 + size(entry)
             case .decided: 16
             case .decidedEntry(_, let entry): 8 + size(entry)
-            case .closed: 8 + Self.ballotBytes
+            case .closed(_, let ballot): 8 + ballot.byteCount
             }
         return Self.prefixBytes + fields
     }
@@ -46,6 +48,8 @@ extension LogItem {
         switch self {
         case .promise(let ballot):
             writer.put(ballot)
+        case .outstanding(let outstanding):
+            writer.put(outstanding)
         case .vote(let slot, let ballot, let half, let entry):
             writer.put(slot)
             writer.put(ballot)
@@ -86,6 +90,8 @@ extension LogItem {
             item = .decidedEntry(slot: reader.take(), entry: reader.takeEntry(members: members))
         case .closed:
             item = .closed(slot: reader.take(), ballot: reader.takeBallot(members: members))
+        case .outstanding:
+            item = .outstanding(reader.takeOutstanding(members: members))
         }
         return reader.isComplete ? (item, prefixBytes + length) : nil
     }

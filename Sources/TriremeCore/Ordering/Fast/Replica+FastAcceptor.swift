@@ -76,7 +76,7 @@ extension Replica {
             fast.highestVow = max(fast.highestVow, slot)
             // A vow takes part in the ballot as a vote does.
             if close.ballot > promise {
-                promise = close.ballot
+                raisePromise(to: close.ballot)
                 promiseIndex = index
             }
             wrote(index)

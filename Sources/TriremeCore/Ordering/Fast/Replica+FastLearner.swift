@@ -15,7 +15,8 @@ extension Replica {
                 let mark = Mark(rawValue: count.key(i))
                 let voters = count.voters(i)
                 guard
-                    mark.half == .fast ? configuration.quorums.isFast(voters) : configuration.quorums.isClassic(voters),
+                    mark.half == .fast
+                        ? configuration.quorums.isFast(voters) : configuration.quorums.isClassic(voters, in: ballot),
                     let entry = entry(of: mark, slot, ballot), let half = mark.half
                 else { continue }
                 return (entry, half)

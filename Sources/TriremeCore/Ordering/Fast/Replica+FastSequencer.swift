@@ -4,7 +4,7 @@ extension Replica {
     /// `any`'s `from`: the first slot above all that may have been voted for or decided in lower ballots; those below are proposed
     /// in half 1 ◆.
     package var anyFrom: UInt64 {
-        role == .sequencer && currentBallot.kind == .fast
+        role == .sequencer && (currentBallot.kind == .fast || !currentBallot.announced.isEmpty)
             ? max(candidacy.highestVoted + 1, sequencing.firstSlot) : 0
     }
 
@@ -106,9 +106,11 @@ extension Replica {
         let proposal = Propose(ballot: currentBallot, slot: slot, first: sequencing.firstSlot, entry: entry)
         effects.add(.immediate(.propose(proposal), .all))
         keep(proposal)
+        // The patience follows what votes take: were its own length counted in, each slot that waited it out would make it longer.
+        waitingSlots[slot].since = now
     }
 
-    /// What decisions take is what the patience follows.
+    /// What decisions take, from the proposal of the half that decides, is what the patience follows.
     mutating func noteDecisionTime(_ slot: UInt64) {
         let waiting = waitingSlots[slot]
         guard role == .sequencer, waiting.slot == slot, waiting.ballot == currentBallot else { return }

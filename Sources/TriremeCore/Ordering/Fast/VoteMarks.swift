@@ -51,7 +51,7 @@ package struct VoteMarks: Equatable, Sendable {
     package static func capacity(members: Int) -> Int {
         min(most, (Limits.controlBodyBytes - Status.byteCount(members: members) - headBytes) / 8)
     }
-    private static let headBytes = 10 + 8
+    private static let headBytes = Ballot.byteCount + 8
 
     /// The register of a slot in `ballot`; none where it is not told.
     package func mark(_ slot: UInt64, in ballot: Ballot) -> Mark {
