@@ -33,9 +33,30 @@ extension Configuration {
             let quorums = try system.quorums(members: members.count, allowSingleCopy: allowSingleCopy)
             // Of one member there is never more than one copy, which nobody should learn too late.
             guard quorums.classic > 1 || allowSingleCopy else { throw Quorums.singleCopy("one member alone") }
+            try Self.checkAnnounced(announcedMembers, quorums, ordering)
             return quorums
         } catch {
             throw TriremeError(.invalidConfiguration, error.description, cause: error)
+        }
+    }
+
+    private static func checkAnnounced(_ announced: Int, _ quorums: Quorums, _ ordering: Ordering) throws(QuorumError) {
+        guard announced != 0 else { return }
+        guard quorums.mayAnnounce else {
+            throw QuorumError(
+                "announcedMembers is \(announced), and a Q1 may have \(quorums.phase1) of \(quorums.members) members; two Q1 need to "
+                    + "meet, so each needs more than half of them: raise |Q1| to \(quorums.members / 2 + 1), or leave announcedMembers out"
+            )
+        }
+        guard (quorums.classic...quorums.members).contains(announced) else {
+            throw QuorumError(
+                "announcedMembers is \(announced); it must lie in \(quorums.classic) ... \(quorums.members), from the smallest Q2 to all "
+                    + "members, or be 0")
+        }
+        guard ordering != .fast else {
+            throw QuorumError(
+                "announcedMembers is \(announced), and ordering is \"fast\", whose rounds name nobody: set ordering to \"classic\" or "
+                    + "\"adaptive\", or leave announcedMembers out")
         }
     }
 

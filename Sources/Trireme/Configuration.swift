@@ -74,6 +74,10 @@ public struct Configuration: Sendable, Equatable {
     public var durability: Durability
     public var dissemination: Dissemination = .multicast
     public var ordering: Ordering = .classic
+    /// How many members a sequencer names, in its round and durably, that alone decide in it; 0: nobody is named, any `Q2` decides
+    /// (PROTOCOL §14; Flexible Paxos, section 7). A later sequencer then needs no `Q1`, but a majority with a member of every `Q2` among those. Needs
+    /// `Q1` of more than half the members, and classic rounds; a fast round names nobody.
+    public var announcedMembers: Int = 0
     /// Size of one file of the log.
     public var segmentMebibytes: Int = 64
     /// Files of the log.

@@ -28,6 +28,7 @@ extension ReactorOptions {
             case .fast: .fast
             case .adaptive: .adaptive
             }
+        core.announced = configuration.announcedMembers
         let window = configuration.windowBatches ?? Configuration.defaultWindowBatches(configuration.durability)
         var engine = EngineSettings(
             core: core, batchBytes: configuration.batchBytes, windowBatches: window,

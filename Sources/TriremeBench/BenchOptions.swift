@@ -32,6 +32,7 @@ package struct BenchOptions: Sendable {
     package var interface = "lo"
     package var dissemination = Configuration.Dissemination.multicast
     package var ordering = Configuration.Ordering.classic
+    package var announcedMembers = 0
     /// Each replica runs in one of these.
     package var networkNamespaces: NetworkNamespaces?
     /// What each replica's link carries in either direction; for the report.
@@ -99,6 +100,7 @@ package struct BenchOptions: Sendable {
             "quorums": quorums?.json ?? .null,
             "seconds": .number(seconds), "warmupSeconds": .number(warmUpSeconds), "interface": .string(interface),
             "dissemination": .string(dissemination.rawValue), "ordering": .string(ordering.rawValue),
+            "announcedMembers": .integer(announcedMembers),
             "kill": kill.map { .string("\($0.victim.rawValue)@\($0.seconds)") } ?? .null,
         ])
     }

@@ -59,6 +59,9 @@ struct Bench: ParsableCommand {
     @Option(help: ArgumentHelp("Who proposes the order: classic, fast or adaptive.", valueName: "kind"))
     var ordering: Configuration.Ordering = .classic
     @Option(
+        help: ArgumentHelp("Members that a sequencer names to decide in its round; 0: any Q2 decides.", valueName: "n"))
+    var announce = 0
+    @Option(
         help: ArgumentHelp(
             "Run replica i in the network namespace PREFIXi, with the --interface that it has there.",
             valueName: "prefix"))
@@ -140,6 +143,7 @@ struct Bench: ParsableCommand {
         options.hgrmPath = hgrm
         options.dissemination = dissemination
         options.ordering = ordering
+        options.announcedMembers = announce
         options.networkNamespaces = networkNamespaces.map(NetworkNamespaces.init(prefix:))
         if let linkRate {
             guard let rate = LinkRate(linkRate) else {

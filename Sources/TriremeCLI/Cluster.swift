@@ -27,13 +27,19 @@ struct Cluster: ParsableCommand {
             "Who proposes the order: classic, fast or adaptive (default: classic, or as DIR has it).",
             valueName: "kind"))
     var ordering: Configuration.Ordering?
+    @Option(
+        help: ArgumentHelp(
+            "Members that a sequencer names to decide in its round; 0: any Q2 decides (default: 0, or as DIR has it).",
+            valueName: "n"))
+    var announce: Int?
     @Option(help: ArgumentHelp("Have the cluster that runs in DIR start this replica again.", valueName: "id"))
     var restart: Int?
 
     func validate() throws {
         guard
             restart == nil
-                || (replicas == nil && respPort == nil && durability == nil && quorums.isEmpty && ordering == nil)
+                || (replicas == nil && respPort == nil && durability == nil && quorums.isEmpty && ordering == nil
+                    && announce == nil)
         else {
             throw ValidationError("--restart goes with --data alone: the running cluster knows the rest")
         }
@@ -46,7 +52,7 @@ struct Cluster: ParsableCommand {
         do {
             let directory = try ClusterDirectory(
                 data, replicas: replicas, respPort: respPort, durability: durability, quorums: quorums.system(),
-                ordering: ordering)
+                ordering: ordering, announced: announce)
             let cluster = try LocalCluster(directory, signals: signals)
             try cluster.run()
         } catch let code as ExitCode {

@@ -40,6 +40,9 @@ package enum ClusterFileText {
         if configuration.ordering != .classic {
             all.append(.init(name: "ordering", value: .string(configuration.ordering.rawValue)))
         }
+        if configuration.announcedMembers != 0 {
+            all.append(.init(name: "announcedMembers", value: .integer(configuration.announcedMembers)))
+        }
         if let window = configuration.windowBatches {
             all.append(.init(name: "windowBatches", value: .integer(window)))
         }

@@ -42,7 +42,7 @@ package struct CoreConfiguration: Sendable {
     /// Slots whose decided entries are kept for others to fetch, a power of two.
     package var entryHistorySlots: Int
     package var ordering: Ordering
-    /// How many members a classic ballot names that decide in it (PROTOCOL §10); 0: none are named, any `Q2` decides.
+    /// How many members a classic ballot names that decide in it (PROTOCOL §14); 0: none are named, any `Q2` decides.
     package var announced: Int
 
     package init(

@@ -8,7 +8,7 @@ package typealias LogIndex = UInt64
 package enum LogItem: Equatable, Sendable {
     /// The acceptor takes no part in a lower ballot.
     case promise(Ballot)
-    /// What the acceptor knows of who may have decided in ballots below its promise (PROTOCOL §10 ◆).
+    /// What the acceptor knows of who may have decided in ballots below its promise (PROTOCOL §14 ◆).
     case outstanding(Outstanding)
     /// The acceptor's vote. A cut's batches lie ahead of it in the same log (PROTOCOL §4, possession ◆).
     case vote(slot: UInt64, ballot: Ballot, half: Half, entry: Entry)

@@ -17,11 +17,12 @@ package struct Bounds: Sendable {
     package let batches: Int
     /// The kind of all rounds.
     package let ordering: Ordering
-    /// How many members each ballot names that decide in it (PROTOCOL §10); 0: none.
+    /// How many members each ballot names that decide in it (PROTOCOL §14); 0: none.
     package let announced: Int
 
     package init(
-        quorums: Quorums, candidacies: Int, crashes: Int, batches: Int, ordering: Ordering = .classic, announced: Int = 0
+        quorums: Quorums, candidacies: Int, crashes: Int, batches: Int, ordering: Ordering = .classic,
+        announced: Int = 0
     ) throws(BoundsError) {
         func check(_ name: String, _ value: Int, _ range: ClosedRange<Int>) throws(BoundsError) {
             guard range.contains(value) else {

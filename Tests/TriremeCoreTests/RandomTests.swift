@@ -10,19 +10,21 @@ struct Chaos {
     let seed: UInt64
     /// Whether rounds are fast as well as classic.
     let isMixed: Bool
-    init(seed: UInt64, isMixed: Bool = false) {
+    init(seed: UInt64, isMixed: Bool = false, announces: Bool = false) {
         self.isMixed = isMixed
         self.seed = seed
         random = CoreRandom(seed: seed)
-        let shapes: [(Int, Int, Int)] = [
+        let all: [(Int, Int, Int)] = [
             (3, 2, 2), (3, 2, 2), (3, 1, 3), (3, 3, 1), (5, 3, 3), (5, 4, 2), (1, 1, 1), (2, 1, 2), (4, 3, 2),
             (5, 2, 4),
         ]
+        let shapes = announces ? [(3, 3, 1), (5, 4, 2), (4, 4, 1), (5, 5, 1), (6, 5, 2)] : all
         let shape = shapes[Int(random.below(UInt64(shapes.count)))]
         var choice = CoreRandom(seed: seed &* 77 &+ 3)
         let orderings = (0..<shape.0).map { _ in choice.below(3) < 2 ? Ordering.fast : .classic }
         cluster = Cluster(
-            shape.0, q1: shape.1, q2: shape.2, seed: seed, orderings: isMixed ? orderings : [.classic])
+            shape.0, q1: shape.1, q2: shape.2, seed: seed, orderings: isMixed ? orderings : [.classic],
+            announced: announces ? shape.2 + Int(choice.below(2)) : 0)
         cluster.traces = false
     }
 
@@ -133,6 +135,19 @@ struct Chaos {
         var found: [String] = []
         for seed in Self.seeds {
             var chaos = Chaos(seed: seed)
+            if let finding = chaos.run() {
+                found.append("seed \(seed) (n = \(chaos.cluster.members), \(chaos.cluster.quorums)): \(finding)")
+                if found.count == 5 { break }
+            }
+        }
+        for finding in found { Issue.record("\(finding)\nagain: TRIREME_CORE_SEED=… swift test --filter RandomTests") }
+    }
+
+    /// Rounds that name who decides in them; some replicas elect with fewer than a Q1 (PROTOCOL §14).
+    @Test func andWhereRoundsNameWhoDecides() {
+        var found: [String] = []
+        for seed in Self.seeds {
+            var chaos = Chaos(seed: seed, announces: true)
             if let finding = chaos.run() {
                 found.append("seed \(seed) (n = \(chaos.cluster.members), \(chaos.cluster.quorums)): \(finding)")
                 if found.count == 5 { break }

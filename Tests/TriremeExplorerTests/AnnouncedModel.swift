@@ -1,5 +1,4 @@
-// A model of announced quorums by themselves (PROTOCOL §10): one slot, ballots that name who decides in them, every interleaving.
-import TriremeCore
+// A model of announced quorums by themselves (PROTOCOL §14): one slot, ballots that name who decides in them, every interleaving.
 
 /// The rules as parts that can be left out, to see what each is for.
 struct AnnouncedRules {
@@ -43,19 +42,11 @@ struct AnnouncedModel {
     var rules = AnnouncedRules()
 
     private struct State: Hashable {
-        var acceptors: InlineHashable<Acceptor>
+        var acceptors: [Acceptor]
         /// Per ballot and acceptor, as it was when it promised; ``Acceptor/promise`` is then the ballot.
         var answers: [Acceptor]
         var reigns: [Reign]
     }
-    private struct InlineHashable<Element: Hashable>: Hashable {
-        var values: [Element]
-        subscript(i: Int) -> Element {
-            get { values[i] }
-            set { values[i] = newValue }
-        }
-    }
-
     private func isQuorum(_ set: UInt8) -> Bool { set.nonzeroBitCount >= classic }
 
     /// The ballots whose values are decided in a state.
@@ -76,7 +67,9 @@ struct AnnouncedModel {
         let heard = answers.enumerated().filter { set >> $0.offset & 1 != 0 }.map(\.element)
         let ended = heard.map(\.ended).max() ?? 0
         var mask: UInt8 = 0
-        for answer in heard where !rules.endsAllOnly ? answer.ended >= ended : answer.top >= ended { mask |= answer.before }
+        for answer in heard where !rules.endsAllOnly ? answer.ended >= ended : answer.top >= ended {
+            mask |= answer.before
+        }
         return !isQuorum(mask & ~set)
     }
 
@@ -152,7 +145,7 @@ struct AnnouncedModel {
     /// Sees every state, or stops at one with two decisions.
     func explore() -> (states: Int, holds: Bool, decisions: Int) {
         let first = State(
-            acceptors: InlineHashable(values: Array(repeating: Acceptor(), count: members)),
+            acceptors: Array(repeating: Acceptor(), count: members),
             answers: Array(repeating: Acceptor(), count: members * named.count),
             reigns: Array(repeating: Reign(), count: named.count + 1))
         var seen: Set<State> = [first]

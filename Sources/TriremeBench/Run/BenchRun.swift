@@ -87,6 +87,7 @@ package final class BenchRun {
             durability: options.durability)
         configuration.dissemination = options.dissemination
         configuration.ordering = options.ordering
+        configuration.announcedMembers = options.announcedMembers
         configuration.batchBytes = options.batchBytes
         configuration.windowBatches = options.windowBatches
         // Nothing here outlives the run.

@@ -17,7 +17,7 @@ package struct ClusterDirectory {
     /// is there.
     package init(
         _ path: String, replicas: Int?, respPort: UInt16?, durability: Configuration.Durability?,
-        quorums: Configuration.QuorumSystem? = nil, ordering: Configuration.Ordering? = nil
+        quorums: Configuration.QuorumSystem? = nil, ordering: Configuration.Ordering? = nil, announced: Int? = nil
     ) throws {
         self.path = path
         let file = "\(path)/cluster.json"
@@ -31,6 +31,7 @@ package struct ClusterDirectory {
                 configuration.quorums ?? .sizes(Configuration.defaultQuorums(members: configuration.members.count))
             try check(quorums, found, "the quorum system", file)
             try check(ordering?.rawValue, configuration.ordering.rawValue, "--ordering", file)
+            try check(announced, configuration.announcedMembers, "--announce", file)
             guard configuration.durability == .disk else {
                 throw BenchError(
                     "the cluster in \(path) kept its state in memory, and it went with its processes: remove \(path), and start anew"
@@ -48,14 +49,14 @@ package struct ClusterDirectory {
         }
         configuration = try Self.new(
             replicas ?? quorums?.namedMembers ?? 3, respPort ?? 6_401, durability ?? .disk, quorums,
-            ordering ?? .classic)
+            ordering ?? .classic, announced ?? 0)
         isNew = true
         try ClusterFileText.write(configuration, to: file)
     }
 
     private static func new(
         _ replicas: Int, _ respPort: UInt16, _ durability: Configuration.Durability,
-        _ quorums: Configuration.QuorumSystem?, _ ordering: Configuration.Ordering
+        _ quorums: Configuration.QuorumSystem?, _ ordering: Configuration.Ordering, _ announced: Int
     ) throws -> Configuration {
         guard (1...15).contains(replicas) else {
             throw BenchError("--replicas is \(replicas); 1 to 15 are possible")
@@ -70,6 +71,7 @@ package struct ClusterDirectory {
             }, interface: "lo", group: try FreeGroup.choose(members: replicas), quorums: quorums,
             durability: durability)
         configuration.ordering = ordering
+        configuration.announcedMembers = announced
         // One or two replicas have no majority beside one of them; whoever asks for that few means it.
         configuration.allowSingleCopy = replicas <= 2
         try configuration.validate()

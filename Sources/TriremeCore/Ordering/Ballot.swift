@@ -11,7 +11,7 @@ package struct Ballot: Hashable, Comparable, Sendable, CustomStringConvertible {
     package var round: UInt32
     package var owner: ReplicaID
     package var kind: Kind
-    /// Who decides in it, where its owner has announced that (PROTOCOL §10): a `Q2` among these, and no other. Empty: any `Q2`. Only a
+    /// Who decides in it, where its owner has announced that (PROTOCOL §14): a `Q2` among these, and no other. Empty: any `Q2`. Only a
     /// classic ballot announces.
     package var announced: MemberSet
 

@@ -95,7 +95,7 @@ struct Candidacy: ~Copyable {
     }
 
     /// Whether the answers are enough to propose: those of a `Q1`, or, where ballots are announced, of a majority that meets all who may
-    /// have decided in lower ones (PROTOCOL §10 ◆).
+    /// have decided in lower ones (PROTOCOL §14 ◆).
     func isComplete(_ configuration: CoreConfiguration) -> Bool {
         if configuration.quorums.isPhase1(promised) { return true }
         guard configuration.announced > 0 else { return false }

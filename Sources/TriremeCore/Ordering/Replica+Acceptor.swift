@@ -24,7 +24,7 @@ extension Replica {
         promiseIndex = append(.promise(ballot), into: &effects)
         raisePromise(to: ballot)
     }
-    /// Every rise goes this way, also when the log is read again: what was promised before is remembered (PROTOCOL §10 ◆).
+    /// Every rise goes this way, also when the log is read again: what was promised before is remembered (PROTOCOL §14 ◆).
     mutating func raisePromise(to ballot: Ballot) {
         outstanding.passed(promise, members: members)
         promise = ballot

@@ -57,7 +57,7 @@ package struct PromiseHeader: Equatable, Sendable {
     package var part: UInt8
     package var parts: UInt8
     package var votes: UInt8
-    /// What the acceptor knows of who may have decided in lower ballots (PROTOCOL §10).
+    /// What the acceptor knows of who may have decided in lower ballots (PROTOCOL §14).
     package var outstanding: Outstanding
 
     package static let byteCount = Ballot.byteCount + 8 + 8 + 3 + Outstanding.byteCount

@@ -71,7 +71,7 @@ package struct Status: Sendable {
     package var firstProposed: UInt64 = 0
     package var lastProposed: UInt64 = 0
     /// In a fast ``sequencing``: from this slot on any replica may propose in half 0, `any`'s `from` (PROTOCOL §7). In an announced one: from
-    /// this slot on no lower ballot can decide (§10). Otherwise 0.
+    /// this slot on no lower ballot can decide (§14). Otherwise 0.
     package var anyFrom: UInt64 = 0
     /// Smoothed time from a batch of the sender's own in its log to its decision, in microseconds, and how many were measured since
     /// it started: the sequencer chooses the kind of the next round by it (PROTOCOL §7).

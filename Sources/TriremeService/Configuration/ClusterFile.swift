@@ -101,6 +101,8 @@ package enum ClusterFile {
             throw invalid("ordering is \"\(ordering)\"; it must be \"classic\", \"fast\" or \"adaptive\"")
         }
         configuration.ordering = kind
+        configuration.announcedMembers = reader.int(
+            forKey: "announcedMembers", default: configuration.announcedMembers)
         configuration.allowSingleCopy = reader.bool(forKey: "allowSingleCopy", default: configuration.allowSingleCopy)
         configuration.segmentMebibytes = reader.int(
             forKey: ["log", "segmentMebibytes"], default: configuration.segmentMebibytes)

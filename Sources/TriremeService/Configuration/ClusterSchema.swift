@@ -28,6 +28,7 @@ enum ClusterSchema {
         ("durability", .string, false),
         ("dissemination", .string, false),
         ("ordering", .string, false),
+        ("announcedMembers", .integer, false),
         ("allowSingleCopy", .boolean, false),
         ("log.segmentMebibytes", .integer, false),
         ("log.segments", .integer, false),

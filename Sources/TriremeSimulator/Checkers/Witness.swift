@@ -304,7 +304,7 @@ package final class Witness {
                 var name = Proposal(slot: slot, ballot: ballot, half: half)
                 if half == .fast { name.mark = .vote(.fast, for: entry) }
                 guard let proposed = proposals[name], proposed.entry == entry else { continue }
-                func isQuorum(_ set: MemberSet) -> Bool { 
+                func isQuorum(_ set: MemberSet) -> Bool {
                     half == .fast ? quorums.isFast(set) : quorums.isClassic(set, in: ballot)
                 }
                 var voters = proposed.voters

@@ -59,7 +59,7 @@ package struct Scenario: Sendable {
     package var members: Int { quorums.members }
     /// Which kinds of round each replica opens; none: all classic.
     package var orderings: [Ordering] = []
-    /// How many members each replica's rounds name that decide in them (PROTOCOL §10); none: nobody names any.
+    /// How many members each replica's rounds name that decide in them (PROTOCOL §14); none: nobody names any.
     package var announced: [Int] = []
     /// Replicas whose disks are bad, and what these do.
     package var frail = MemberSet()

@@ -34,7 +34,9 @@ package struct LogStatistics: Sendable {
         package var first = UInt64.max
         package var last: UInt64 = 0
     }
-    package enum ItemKind: String, Sendable, CaseIterable { case promise, vote, decided, decidedEntry, closed, outstanding }
+    package enum ItemKind: String, Sendable, CaseIterable {
+        case promise, vote, decided, decidedEntry, closed, outstanding
+    }
 
     package private(set) var kinds: [RecordKind: Count] = [:]
     package private(set) var items: [ItemKind: UInt64] = [:]

@@ -21,7 +21,7 @@ final class Cluster {
 
     init(
         _ n: Int, q1: Int? = nil, q2: Int? = nil, qf: Int? = nil, seed: UInt64 = 1, historySlots: Int = 1_024,
-        forgetful: Set<Int> = [], orderings: [Ordering] = [.classic]
+        forgetful: Set<Int> = [], orderings: [Ordering] = [.classic], announced: Int = 0
     ) {
         members = n
         let standard = try! Quorums.standard(members: n)
@@ -34,7 +34,7 @@ final class Cluster {
         for i in 0..<n {
             let configuration = CoreConfiguration(
                 quorums: quorums, me: ReplicaID(i), timing: timing, entryHistorySlots: historySlots,
-                ordering: orderings[i % orderings.count])
+                ordering: orderings[i % orderings.count], announced: announced)
             nodes.append(Node(configuration, seed: seed &* 31 &+ UInt64(i), isForgetful: forgetful.contains(i)))
         }
     }

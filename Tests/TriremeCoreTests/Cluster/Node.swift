@@ -97,7 +97,7 @@ final class Node {
             case .item(.vote(let slot, _, _, _)), .item(.decidedEntry(let slot, _)), .item(.decided(_, let slot)),
                 .item(.closed(let slot, _)):
                 if slot > snapshot.slot { break scan }
-            case .item(.promise): break
+            case .item(.promise), .item(.outstanding): break
             }
             covered += 1
         }

@@ -34,6 +34,7 @@ extension LogItem {
         case .vote(let slot, let ballot, let half, let entry):
             "vote \(ballot)\(half == .fast ? " half 0" : "") slot \(slot) \(entry.text(members))"
         case .decided(let first, let last): "decided \(first)…\(last)"
+        case .outstanding(let outstanding): outstanding.description
         case .closed(let slot, let ballot): "closed slot \(slot) in \(ballot)"
         case .decidedEntry(let slot, let entry): "decided entry slot \(slot) \(entry.text(members))"
         }

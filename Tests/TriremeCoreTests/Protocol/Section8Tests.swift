@@ -132,7 +132,9 @@ import TriremeCore
         let single = Single()
         single.prepare(b(3, 1))
         #expect(single.take().items == [.promise(b(3, 1))])
-        #expect(install(single, slot: 50, at(batch(1, 9))).items == [.promise(b(3, 1))])
+        #expect(
+            install(single, slot: 50, at(batch(1, 9))).items
+                == [.promise(b(3, 1)), .outstanding(single.core.outstanding)])
         single.prepare(b(2, 2))
         #expect(single.take() == [.immediate(.reject(Reject(ballot: b(2, 2), promise: b(3, 1))), .one(ReplicaID(2)))])
     }

@@ -10,7 +10,7 @@ final class Single {
     init(
         _ me: Int = 0, members: Int = 3, q1: Int? = nil, q2: Int? = nil, quorums given: Quorums? = nil,
         isForgetful: Bool = false, historySlots: Int = 1_024, isAnswered: Bool = true,
-        ordering: Ordering = .classic, recovering: (borrowing Recovery) -> Void = { _ in }
+        ordering: Ordering = .classic, announced: Int = 0, recovering: (borrowing Recovery) -> Void = { _ in }
     ) {
         let members = given?.members ?? members
         self.members = members
@@ -23,7 +23,8 @@ final class Single {
                 fast: Quorums.smallestFast(members: members, phase1: phase1), allowSingleCopy: true)
         core = Replica(
             CoreConfiguration(
-                quorums: quorums, me: ReplicaID(me), entryHistorySlots: historySlots, ordering: ordering),
+                quorums: quorums, me: ReplicaID(me), entryHistorySlots: historySlots, ordering: ordering,
+                announced: announced),
             isForgetful: isForgetful, seed: 1)
         let recovery = Recovery()
         recovering(recovery)
@@ -143,14 +144,14 @@ final class Single {
     }
     func sendPromise(
         _ ballot: Ballot, from member: Int, of slot: UInt64 = 1, commit: UInt64 = 0, part: UInt8 = 0, parts: UInt8 = 1,
-        votes: [ReportedVote] = []
+        votes: [ReportedVote] = [], outstanding: Outstanding = Outstanding()
     ) {
         send(
             .promise, from: member,
             Packet.bytes { w in
                 PromiseHeader(
                     ballot: ballot, from: slot, commitIndex: commit, part: part, parts: parts,
-                    votes: UInt8(votes.count)
+                    votes: UInt8(votes.count), outstanding: outstanding
                 ).encode(into: &w)
                 for vote in votes { vote.encode(into: &w, members: members) }
             })

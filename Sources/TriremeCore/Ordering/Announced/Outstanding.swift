@@ -1,4 +1,4 @@
-// Who may have decided in lower ballots, where ballots name who decides in them (PROTOCOL §10).
+// Who may have decided in lower ballots, where ballots name who decides in them (PROTOCOL §14).
 
 /// What an acceptor knows of ballots below its promise: those who may have decided in them, as far as that is not over. A plain value of
 /// 28 bytes.
@@ -52,7 +52,7 @@ extension Quorums {
     /// the members ◆.
     package var mayAnnounce: Bool { phase1 * 2 > members }
 
-    /// Whether these decide in a classic half of a ballot: where it names members, only a `Q2` among those (PROTOCOL §10 ◆).
+    /// Whether these decide in a classic half of a ballot: where it names members, only a `Q2` among those (PROTOCOL §14 ◆).
     @inlinable package func isClassic(_ voters: MemberSet, in ballot: Ballot) -> Bool {
         isClassic(ballot.announced.isEmpty ? voters : voters.intersection(ballot.announced))
     }

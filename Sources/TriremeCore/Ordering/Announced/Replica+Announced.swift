@@ -1,4 +1,4 @@
-// A sequencer that names who decides in its round, so that a later candidate has fewer to hear (PROTOCOL §10).
+// A sequencer that names who decides in its round, so that a later candidate has fewer to hear (PROTOCOL §14).
 
 extension Replica {
     /// Those who spoke within a suspicion timeout, this replica among them.
@@ -22,14 +22,15 @@ extension Replica {
     }
 
     /// Whether a member can vote in a round of this replica, as far as that shows: it is heard and hears, and does not observe.
-    private func mayVote(_ member: ReplicaID) -> Bool {
+    private func canVote(_ member: ReplicaID) -> Bool {
         member == me
-            || now - peers[member.index].hearsAt <= timing.suspicionNanoseconds
+            || peers[member.index].hearsAt > 0
+                && now - peers[member.index].hearsAt <= timing.suspicionNanoseconds
                 && !status(of: member).pointee.flags.contains(.observes)
     }
     private var voters: MemberSet {
         let heard = heard
-        return MemberSet((0..<members).filter { heard.contains(ReplicaID($0)) && mayVote(ReplicaID($0)) })
+        return MemberSet((0..<members).filter { heard.contains(ReplicaID($0)) && canVote(ReplicaID($0)) })
     }
 
     /// The members that a new ballot names: this one, then those that can vote and whose disks were heard to have got furthest in
@@ -73,7 +74,7 @@ extension Replica {
     }
 
     /// Whatever lower ballots may have decided is noted here, durably: whoever hears this replica learns it, and need not meet those
-    /// who decided it (PROTOCOL §10 ◆).
+    /// who decided it (PROTOCOL §14 ◆).
     mutating func endOutstanding() {
         guard openFrom > 0, promise == currentBallot, outstanding.ended < promise else { return }
         let last = openFrom - 1
