@@ -11,6 +11,8 @@ SEEDS ?= 1000
 WIDE_SEEDS ?= 300
 # Of rounds that are fast as well as classic: short stories, most of them.
 MIXED_SEEDS ?= 1000
+# Of rounds that name who decides in them.
+ANNOUNCED_SEEDS ?= 500
 CORPUS := Tests/TriremeSimulatorTests/Corpus.txt
 
 -include Benchmarks/benchmarks.mk
@@ -47,6 +49,7 @@ simulate: build
 	$(BINARY) simulate --seeds $(SEEDS)
 	$(BINARY) simulate --seeds $(WIDE_SEEDS) --mix wide
 	$(BINARY) simulate --seeds $(MIXED_SEEDS) --mix mixed
+	$(BINARY) simulate --seeds $(ANNOUNCED_SEEDS) --mix announced
 
 # Every crash point of a small workload, every directed link set of three replicas and samples at five and seven.
 search: build

@@ -14,8 +14,9 @@ struct Simulate: ParsableCommand {
             with the command that replays it.
 
             The standard mix has the common sizes and faults. The wide mix has one to seven replicas with every counting quorum \
-            system, failing, full and stalled disks, clocks that jump, flipped bits, old datagrams, and quorums that heal first. The mixed mix has runs of both, \
-            with rounds that are fast as well as classic.
+            system, failing, full and stalled disks, clocks that jump, flipped bits, old datagrams, and quorums that heal first. The \
+            mixed mix has runs of both, with rounds that are fast as well as classic. The announced mix has large Q1, and rounds \
+            that name who decides in them.
 
             Examples:
               trireme simulate --seeds 1000
@@ -33,7 +34,7 @@ struct Simulate: ParsableCommand {
     var seed: UInt64?
     @Option(
         help: ArgumentHelp(
-            "What runs are drawn from: standard, wide or mixed (default: standard, --soak: wide).", valueName: "mix"))
+            "What runs are drawn from: standard, wide, mixed or announced (default: standard, --soak: wide).", valueName: "mix"))
     var mix: String?
     @Flag(help: "Print what happens in the first seed, event by event.")
     var trace = false
