@@ -72,7 +72,7 @@ import TriremeCore
         _ = candidate.turn()
         candidate.durable()
         candidate.sendPromise(ballot, from: 1, votes: [vote(.fast, a)])
-        candidate.sendPromise(ballot, from: 2, part: 0, parts: 2, votes: [vote(.fast, z)])
+        candidate.sendPromise(ballot, from: 2, part: 0, parts: 2, votes: [vote(.classic, z)])
         candidate.sendPromise(ballot, from: 3, votes: [vote(.fast, a)])
         #expect(candidate.turn(milliseconds: 1).proposals.map(\.entry) == [a])
     }
