@@ -29,6 +29,9 @@ package final class HeldAnswers {
         held += 1
     }
 
+    /// The life is over: nobody is answered any more.
+    func forget() { answers.removeAll() }
+
     func copied(_ reach: CopyReach) {
         answers.removeAll { answer in
             guard answer.sequence <= reach.reached(by: answer.members) else { return false }

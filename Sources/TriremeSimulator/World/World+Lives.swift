@@ -142,6 +142,7 @@ extension World {
         node.participant = nil
         node.endpoint?.close()
         node.endpoint = nil
+        node.application?.answers.forget()
         node.application = nil
         node.gateway = nil
         node.wakeAt = .max

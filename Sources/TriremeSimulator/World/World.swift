@@ -76,6 +76,13 @@ package final class World {
         if scenario.faults.contains(.replay) { wire.archive = Archive() }
         referee.replay = scenario.replay ?? (scenario.mix == .standard ? nil : "--mix \(scenario.mix)")
     }
+    /// What watches the disks holds them, and they it; and clients that still wait hold what would answer them.
+    deinit {
+        for node in nodes {
+            clear(node)
+            node.image.changed = nil
+        }
+    }
     package var now: UInt64 { queue.now }
 
     /// Runs to the end, or to the first violation.
