@@ -141,19 +141,28 @@ struct FormatTests {
         try compare("items", encode([.promise(ballot), vote]))
         try compare("notes", encode([.decided(first: 3, last: 12), .decidedEntry(slot: 13, entry: .nothing)]))
         let rows = try document.table("### Items")
-        #expect(rows.map { UInt8($0[0]) } == [1, 2, 3, 4, 5])
+        #expect(rows.map { UInt8($0[0]) } == [1, 2, 3, 4, 5, 6])
         let empty = LogItem.vote(slot: 12, ballot: ballot, half: .classic, entry: .nothing)
         let note = LogItem.decidedEntry(slot: 1, entry: Entry(Self.cut))
+        var naming = ballot
+        naming.announced = MemberSet([0, 2])
+        func size(_ item: LogItem) -> Int { item.encodedBytes(members: 3) - 3 }
+        var outstanding = Outstanding()
+        let least = size(.outstanding(outstanding))
+        outstanding.top = naming
+        outstanding.ended = naming
         let sizes = [
-            "\(LogItem.promise(ballot).encodedBytes(members: 3) - 3)",
-            "\(empty.encodedBytes(members: 3) - 3) or \(vote.encodedBytes(members: 0) - 3) + 24 × lanes",
+            "\(size(.promise(ballot))) or \(size(.promise(naming)))",
+            "\(empty.encodedBytes(members: 3) - 3) or \(vote.encodedBytes(members: 0) - 3) + 24 × lanes, and 2 if the ballot names members",
             "\(LogItem.decided(first: 1, last: 2).encodedBytes(members: 3) - 3)",
             "\(LogItem.decidedEntry(slot: 1, entry: .nothing).encodedBytes(members: 3) - 3) or "
                 + "\(note.encodedBytes(members: 0) - 3) + 24 × lanes",
-            "\(LogItem.closed(slot: 1, ballot: ballot).encodedBytes(members: 3) - 3)",
+            "\(size(.closed(slot: 1, ballot: ballot)))", "\(least) to \(size(.outstanding(outstanding)))",
         ]
         #expect(rows.map { $0[1] } == sizes)
         #expect(vote.encodedBytes(members: 3) - vote.encodedBytes(members: 0) == 72)
+        // The kind on the disk, then who is named.
+        #expect(encode([.promise(naming)])[3...] == [1, 0, 0, 0, 9, 0, 0, 0, 2, 2, 5, 0])
         #expect(document.text.contains("(3,968 bytes)") && LogItem.capacityBytes == 3_968)
     }
 
