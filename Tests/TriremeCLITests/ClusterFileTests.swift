@@ -44,7 +44,7 @@ import TriremeService
                 "\"group\": {\"address\": \"239.1.2.3\", \"port\": 9000}", "\"quorums\": [2, 2, 3]",
                 "\"durability\": \"memory\"", "\"log\": {\"segmentMebibytes\": 8, \"segments\": 32}",
                 "\"batchBytes\": 16384", "\"windowBatches\": 4", "\"sealAfterMicroseconds\": 100",
-                "\"catchUpPercent\": 25",
+                "\"catchUpPercent\": 25", "\"announcedMembers\": 2",
                 "\"allowSingleCopy\": true"))
         #expect(configuration.group == .init(address: "239.1.2.3", port: 9_000))
         #expect(configuration.quorums == .init(phase1: 2, classic: 2, fast: 3))
@@ -52,13 +52,34 @@ import TriremeService
         #expect(configuration.segmentMebibytes == 8 && configuration.segments == 32)
         #expect(configuration.batchBytes == 16_384 && configuration.windowBatches == 4)
         #expect(configuration.sealAfterMicroseconds == 100 && configuration.allowSingleCopy)
-        #expect(configuration.catchUpPercent == 25)
+        #expect(configuration.catchUpPercent == 25 && configuration.announcedMembers == 2)
     }
 
     @Test func whatIsWrittenIsReadBack() throws {
         var configuration = try parse(Self.file("\"quorums\": [2, 2, 3]", "\"windowBatches\": 5"))
         configuration.durability = .memory
+        configuration.announcedMembers = 3
         #expect(try parse(ClusterFileText.json(configuration).text) == configuration)
+    }
+
+    @Test func whoeverNamesMembersNeedsLargeQ1() {
+        func refusal(_ quorums: String, _ announced: Int, _ ordering: String = "classic") -> String {
+            self.refusal(
+                file(members: 5, "\(quorums), \"announcedMembers\": \(announced), \"ordering\": \"\(ordering)\""))
+        }
+        for announced in [0, 2, 3, 5] { #expect(refusal("[4, 2, 4]", announced).isEmpty) }
+        #expect(
+            refusal("[2, 4, 5]", 4)
+                == "announcedMembers is 4, and a Q1 may have 2 of 5 members; two Q1 need to meet, so each needs more than half of "
+                + "them: raise |Q1| to 3, or leave announcedMembers out")
+        #expect(
+            refusal("[4, 2, 4]", 1)
+                == "announcedMembers is 1; it must lie in 2 ... 5, from the smallest Q2 to all members, or be 0")
+        #expect(refusal("[4, 2, 4]", 6).hasPrefix("announcedMembers is 6; it must lie in 2 ... 5"))
+        #expect(
+            refusal("[4, 2, 4]", 2, "fast")
+                == "announcedMembers is 2, and ordering is \"fast\", whose rounds name nobody: set ordering to \"classic\" or "
+                + "\"adaptive\", or leave announcedMembers out")
     }
 
     /// A file with so many members and these quorums.

@@ -61,6 +61,15 @@ import TriremeCore
         Packet.bytes { prepare.encode(into: &$0) }.withUnsafeBytes {
             #expect(Prepare.decode($0, members: 5) == prepare)
         }
+        // A ballot names members of its configuration, and some.
+        let naming = Prepare(ballot: b(2, 1, of: 1, 4), from: 3)
+        Packet.bytes { naming.encode(into: &$0) }.withUnsafeBytes {
+            #expect(Prepare.decode($0, members: 5) == naming)
+            #expect(Prepare.decode($0, members: 4) == nil)
+        }
+        var nobody = Packet.bytes { naming.encode(into: &$0) }
+        nobody[10] = 0
+        nobody.withUnsafeBytes { #expect(Prepare.decode($0, members: 5) == nil) }
         let reject = Reject(ballot: b(2, 1), promise: b(3, 2))
         Packet.bytes { reject.encode(into: &$0) }.withUnsafeBytes { #expect(Reject.decode($0, members: 5) == reject) }
         let request = EntryRequest(first: 2, last: 8)
@@ -85,8 +94,13 @@ import TriremeCore
         for members in 1...15 {
             let perPart = PromiseHeader.votesPerPart(members: members)
             #expect(perPart * PromiseHeader.maximumParts >= Limits.votingWindowSlots / 2 + Limits.votesAheadSlots)
-            let status = Packet.bytes { Status().encode(into: &$0, members: members) }
-            #expect(status.count <= Limits.controlBodyBytes)
+            var status = Status()
+            for ballot in [\Status.promise, \.votes.ballot, \.suspected, \.sequencing, \.marks.ballot] {
+                status[keyPath: ballot] = b(1, 0, of: 0)
+            }
+            status.marks.count = VoteMarks.capacity(members: members)
+            let bytes = Packet.bytes { status.encode(into: &$0, members: members) }
+            #expect(bytes.count <= Limits.controlBodyBytes)
         }
     }
     /// Every length and every byte changed: into a follower and into a candidate, with all the turns that follow.
