@@ -13,7 +13,7 @@ private final class Trio {
     init() throws {
         var configuration = Configuration(
             clusterID: .random(), members: (0..<3).map { .init(id: $0, address: "127.0.0.1") }, interface: "lo",
-            group: .init(address: "239.77.4.1", port: 20_000 + UInt16(getpid() % 50) * 20))
+            group: .init(address: "239.77.4.1", port: TestPorts.trio))
         configuration.segmentMebibytes = 1
         configuration.segments = 8
         configuration.batchBytes = 16_384

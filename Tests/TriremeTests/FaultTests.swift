@@ -12,7 +12,7 @@ private final class Life {
     let account = Account()
 
     init(number: Int) {
-        let port = 31_000 + UInt16(getpid() % 100) * 10 + UInt16(number % 2) * 5
+        let port = TestPorts.alone(number)
         var configuration = Configuration(
             clusterID: .random(), members: [.init(id: 0, address: "127.0.0.1")], interface: "lo",
             group: .init(address: "239.77.3.1", port: port))

@@ -16,7 +16,7 @@ final class TestCluster {
             Self.used += 1
             return Self.used
         }
-        let port = 21_000 + UInt16(getpid() % 400) * 80 + number * 20
+        let port = TestPorts.cluster(number)
         var configuration = Configuration(
             clusterID: .random(), members: (0..<members).map { .init(id: $0, address: "127.0.0.1") }, interface: "lo",
             group: .init(address: "239.77.2.1", port: port), durability: durability)
