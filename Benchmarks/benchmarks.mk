@@ -5,9 +5,11 @@
 #   make micro-bench [ARGS="…"]     the hot paths, one by one
 #   make micro-bench-check          the same against Benchmarks/Thresholds
 #   make bench-recovery [ARGS="…"]  a log of a gigabyte recovered, beside its disk
+#   make bench-snapshot [SIZE=MiB]  latencies beside snapshots of a large state, and without
+#   make bench-catch-up [SIZE=MiB]  a cluster's throughput while a replica catches up by a snapshot
 #   make compare [ARGS="…"]         redis and etcd beside Trireme
 
-.PHONY: bench-recovery bench-network bench-sites bench-quorums micro-bench micro-bench-check compare
+.PHONY: bench-recovery bench-snapshot bench-catch-up bench-network bench-sites bench-quorums micro-bench micro-bench-check compare
 bench-network: build
 	Benchmarks/network/run $(ARGS)
 
@@ -19,6 +21,12 @@ bench-quorums: build
 
 bench-recovery: build
 	$(BINARY) bench-recovery $(ARGS)
+
+bench-snapshot: build
+	$(BINARY) bench-snapshot $(if $(SIZE),--size $(SIZE)) $(ARGS)
+
+bench-catch-up: build
+	$(BINARY) bench-catch-up $(if $(SIZE),--size $(SIZE)) $(ARGS)
 
 micro-bench: setup
 	swift package --package-path Benchmarks benchmark --no-progress $(ARGS)

@@ -97,4 +97,10 @@ extension Replica {
         }
         return step
     }
+    /// What is executed after that, as far as it is decided: `ahead` is a copy of ``executor``, which moves on instead of it. Changes
+    /// nothing here.
+    package func lookAhead(_ ahead: inout Executor) -> ExecutionStep? {
+        let slot = ahead.slot + 1
+        return ahead.pull { slot <= commitIndex ? history.entry(slot) : nil }
+    }
 }

@@ -41,6 +41,7 @@ package final class LoadGateway: Gateway, ReplySink {
 
     private let page: BenchPage
     private let latencies: LatencyRecorder
+    private let recorder: (() -> LatencyRecorder)?
     private let source: any LoadSource
     private let plan: LoadPlan
     private let clock: () -> UInt64
@@ -55,10 +56,12 @@ package final class LoadGateway: Gateway, ReplySink {
     @exclusivity(unchecked) private var answered: UInt64 = 0
     @exclusivity(unchecked) private var lastPoll: UInt64 = 0
 
+    /// - Parameter recorder: where the latencies of the batch that was just executed go; `nil`: all into the page.
     package init(
         page: BenchPage, source: any LoadSource, plan: LoadPlan, payloadBytes: Int,
-        clock: @escaping () -> UInt64 = trm_monotonic_nanoseconds
+        clock: @escaping () -> UInt64 = trm_monotonic_nanoseconds, recorder: (() -> LatencyRecorder)? = nil
     ) {
+        self.recorder = recorder
         self.page = page
         self.source = source
         self.plan = plan
@@ -172,6 +175,7 @@ package final class LoadGateway: Gateway, ReplySink {
         precondition(batch.count == count, "a batch came back with another number of commands")
         executedBatches &+= 1
         let now = clock()
+        let latencies = recorder?() ?? latencies
         if isOpenLoop {
             for number in batch.first..<batch.first &+ UInt64(count) {
                 latencies.record(nanoseconds: now &- min(now, intended(number)), count: 1)

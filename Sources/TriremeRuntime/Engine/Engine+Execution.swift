@@ -20,7 +20,6 @@ struct ExecutionCursor {
 extension Engine where Device: ~Copyable, Wire: ~Copyable {
     /// Batches executed in one turn at most, so that receiving and voting go on meanwhile.
     private static var batchesPerTurn: Int { 64 }
-    private static var readsAhead: UInt64 { 8 }
 
     mutating func execute() {
         guard !executionWaits else { return }
@@ -124,14 +123,30 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
         }
     }
 
-    /// Reads the batches that come next back from the log: after a restart, and for a replica that catches up.
+    /// Reads the batches that come next back from the log, after a restart and for a replica that catches up: in the order of
+    /// execution, over as many slots as are decided, up to the first one that is not to be had here.
     private mutating func readAhead() {
-        for sequence in cursor.next...min(cursor.last, cursor.next + Self.readsAhead - 1) {
-            guard let cell = store.cell(cursor.lane, cursor.generation, sequence) else { return }
+        guard readAhead(cursor.lane, cursor.generation, cursor.next, cursor.last) else { return }
+        var ahead = core.executor
+        while let step = core.lookAhead(&ahead) {
+            guard case .batches(_, let lane, let generation, let first, let last, _) = step else { continue }
+            guard readAhead(lane, generation, first, last) else { return }
+        }
+    }
+    /// Returns whether all of these are here or on their way.
+    private mutating func readAhead(
+        _ lane: ReplicaID, _ generation: Generation, _ first: UInt64, _ last: UInt64
+    ) -> Bool {
+        for sequence in first...last {
+            guard let cell = store.cell(lane, generation, sequence) else { return false }
             if cell.pointee.buffer != nil || reads.isReading(offset: cell.pointee.offset) { continue }
-            guard isReadable(cell.pointee), pool.freeCount(.reserve) > EngineSettings.reserveBuffers / 4 else { return }
+            // What execution waits for comes before what it will want later, and that leaves room for carrying (Engine+Carry).
+            let isNext = lane == cursor.lane && generation == cursor.generation && sequence == cursor.next
+            let kept = isNext ? EngineSettings.reserveBuffers / 4 : EngineSettings.reserveBuffers / 2 + 1
+            guard isReadable(cell.pointee), pool.freeCount(.reserve) > kept, log.canRead else { return false }
             startRead(cell.pointee, for: .execution)
         }
+        return true
     }
 
     /// Whether the log gives a batch back: its write is over, and its segment is not given up.

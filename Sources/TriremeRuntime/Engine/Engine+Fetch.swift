@@ -85,7 +85,7 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
     /// When snapshots want the next turn.
     var snapshotDue: UInt64 {
         var due = serving.dueAt
-        if snapshots.isTaking, log.snapshotRoom != nil { due = min(due, max(now, snapshots.resumeAt)) }
+        if snapshots.isTaking, log.snapshotRoom != nil { due = min(due, nextPieceAt) }
         switch fetch.phase {
         case .idle: if let since = fetch.since { due = min(due, since + Self.patienceNanoseconds) }
         case .asking: due = min(due, fetch.dueAt)

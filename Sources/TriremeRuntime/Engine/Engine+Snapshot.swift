@@ -10,6 +10,7 @@ struct Snapshots {
     var inFlight: (slot: UInt64, cut: Cut)?
     /// The state machine has more of it to give.
     var isTaking = false
+    var schedule = SnapshotSchedule()
     /// When the next block may be filled, so that the log's writes have the disk; blocks seen begun and durable, and since when
     /// the last one is under way.
     var resumeAt: UInt64 = 0
@@ -129,6 +130,9 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
         snapshots.isTaking = true
         snapshots.resumeAt = now
         snapshots.blocks = (0, 0)
+        snapshots.schedule = SnapshotSchedule(
+            now: now, logEnd: log.endOffset, freeBytes: log.freeBytes,
+            formerBytes: log.snapshotDescription?.lengthBytes ?? 0)
         continueSnapshot()
     }
     /// How large it will be is not known before it is whole: at least as large as the one before, and an eighth more. Execution goes
@@ -166,17 +170,24 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
             "the state machine could not write its snapshot of slot \(snapshots.inFlight?.slot ?? 0): \(error)")
     }
 
-    /// Bytes that the state machine is asked for in one turn: a few hundred microseconds of its time.
-    private static var snapshotBytesPerTurn: Int { 256 << 10 }
     /// What execution may have set aside before the snapshot pauses no more, and before execution waits for it.
     private static var hurryBacklogBytes: Int { 8 << 20 }
     static var backlogBytesMaximum: Int { 64 << 20 }
 
-    /// Goes on with a snapshot: as much as one turn may, where a block is free and the disk has had its pause.
+    private var snapshotIsUrgent: Bool { application.snapshotBacklogBytes > Self.hurryBacklogBytes }
+    /// When the next piece may be taken, as far as a block is free.
+    var nextPieceAt: UInt64 {
+        if snapshotIsUrgent { return now }
+        let isHurried = snapshots.schedule.isHurried(logEnd: log.endOffset)
+        return max(now, snapshots.resumeAt, isHurried ? now : snapshots.schedule.nextAt)
+    }
+
+    /// Goes on with a snapshot: as much as its schedule has for this turn, where a block is free and the disk has had its pause.
     private mutating func continueSnapshot() {
         noteBlocks()
-        guard now >= snapshots.resumeAt || application.snapshotBacklogBytes > Self.hurryBacklogBytes else { return }
-        var left = Self.snapshotBytesPerTurn
+        let isUrgent = snapshotIsUrgent
+        guard now >= snapshots.resumeAt || isUrgent else { return }
+        var left = Int(snapshots.schedule.turnBytes(now: now, logEnd: log.endOffset, isUrgent: isUrgent))
         while left > 0, let room = log.snapshotRoom {
             let piece = UnsafeMutableRawBufferPointer(rebasing: room[..<min(left, room.count)])
             let (bytes, isFinished): (Int, Bool)
@@ -186,6 +197,7 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
                 return snapshotFailed(error)
             }
             log.fillSnapshot(bytes)
+            snapshots.schedule.took(bytes)
             left -= bytes
             if isFinished {
                 application.endSnapshot()

@@ -63,7 +63,7 @@ package struct EngineSettings: Sendable {
     package var laneShare: Int { windowBatches * (Self.stragglerFactor + 1) }
     /// Buffers to receive into: every lane's share (its own too, for an earlier generation's), those retained, those for repair.
     package var receiveBuffers: Int { core.members * laneShare + retainedReceived + Self.repairBuffers }
-    package static let reserveBuffers = 16
+    package static let reserveBuffers = 32
     /// Receive buffers that repair by unicast may fill before any comes back: one request's batches.
     package static let repairBuffers = 32
 }

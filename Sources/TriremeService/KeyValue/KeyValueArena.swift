@@ -3,7 +3,7 @@ import Glibc
 
 /// Memory in pieces of a few dozen sizes, four to each doubling, so that at most a fifth of a piece is wasted (a third below
 /// 64 bytes). Freed pieces are kept in one list per size and used again for that size; memory goes back to the system with
-/// ``removeAll()`` only.
+/// ``removeChunk()`` only.
 ///
 /// Pieces do not move, and are aligned to 16 bytes.
 struct KeyValueArena: ~Copyable {
@@ -87,13 +87,11 @@ struct KeyValueArena: ~Copyable {
         leftBytes = size
     }
 
-    /// Gives all memory back to the system. Cost: in proportion to the memory.
-    mutating func removeAll() {
-        for chunk in chunks { free(chunk.base) }
-        chunks = []
-        reservedBytes = 0
-        next = nil
-        leftBytes = 0
-        freeLists = InlineArray(repeating: nil)
+    /// Gives one chunk back, whatever lies in it. Returns whether there was one. Nothing may be allocated afterwards.
+    mutating func removeChunk() -> Bool {
+        guard let chunk = chunks.popLast() else { return false }
+        free(chunk.base)
+        reservedBytes -= chunk.bytes
+        return true
     }
 }

@@ -1,80 +1,57 @@
 // A snapshot of a store that goes on changing: a walk through the table, and the old images of what changed ahead of it.
 
-/// What a store has put away whole because it was emptied during a snapshot.
-final class FrozenStore {
-    var table: KeyValueTable
-    let arena: KeyValueArena
-    init(_ table: consuming KeyValueTable, _ arena: consuming KeyValueArena) {
-        self.table = table
-        self.arena = arena
-    }
-}
-
 /// Every record bears a mark. While a snapshot runs those with its mark have gone into it, or came after it began; the others
 /// still have to. Between snapshots all records bear the last one's mark, or an earlier one's that was given up.
-struct KeyValueCursor {
+struct KeyValueCursor: ~Copyable {
     private(set) var isActive = false
     /// The mark of this snapshot, or of the last one: what new records get.
-    private(set) var mark: UInt8 = 0
+    private(set) var mark: UInt16 = 0
     /// Snapshots given up in a row: their marks are still about.
     private(set) var givenUp = 0
     /// The table to walk through where it is no longer the store's own.
     private(set) var frozen: FrozenStore?
     /// Old images, as they stand in the snapshot, oldest first.
-    private var images: [UInt8] = []
-    private var imagesGiven = 0
-    var imageBytes: Int { images.count - imagesGiven }
+    private(set) var images = KeyValueImages()
+    var imageBytes: Int { images.count }
+    /// Most snapshots given up in a row, at one a second nine hours of a full disk: after them all records are visited at once.
+    static let givenUpMaximum = 32_000
+
+    init() {}
 
     /// - Returns: false where marks of snapshots that were given up fill the range: the caller sets all records to ``mark`` first.
     mutating func begin() -> Bool {
-        guard givenUp < 250 else {
+        guard givenUp < Self.givenUpMaximum else {
             givenUp = 0
             return false
         }
         isActive = true
-        mark &+= 1
+        mark = (mark &+ 1) & KeyValueRecord.markMaximum
         return true
     }
-    mutating func end(isWhole: Bool) {
+    /// What was kept goes to `waste`, which gives it back bit by bit.
+    mutating func end(isWhole: Bool, _ waste: inout KeyValueWaste) {
         givenUp = isWhole ? 0 : givenUp + 1
         isActive = false
+        if let frozen { waste.add(frozen) }
         frozen = nil
-        images = []
-        imagesGiven = 0
+        waste.take(&images)
     }
     /// Nothing bears a mark any more.
     mutating func forgetMarks() { givenUp = 0 }
 
-    mutating func freeze(_ table: inout KeyValueTable, _ arena: inout KeyValueArena) {
-        var oldTable = KeyValueTable()
-        var oldArena = KeyValueArena()
-        swap(&table, &oldTable)
-        swap(&arena, &oldArena)
-        frozen = FrozenStore(oldTable, oldArena)
-    }
+    /// The walk goes on in what the store was.
+    mutating func freeze(_ store: FrozenStore) { frozen = store }
 
     mutating func setAside(_ record: KeyValueRecord) {
         record.mark = mark
         let sizes = UInt64(record.keyBytes) | UInt64(record.valueBytes) << 32
-        withUnsafeBytes(of: sizes.littleEndian) { images.append(contentsOf: $0) }
-        images.append(contentsOf: record.key)
-        images.append(contentsOf: record.value)
+        withUnsafeBytes(of: sizes.littleEndian) { images.append($0) }
+        // The value stands behind the key.
+        images.append(UnsafeRawBufferPointer(start: record.keyStart, count: record.keyBytes + record.valueBytes))
     }
     /// Hands out up to `limit` bytes of images.
     mutating func takeImages(_ limit: Int, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {
-        let count = min(limit, imageBytes)
-        guard count > 0 else { return }
-        let start = imagesGiven
-        try images.withUnsafeBytes { try body(UnsafeRawBufferPointer(rebasing: $0[start..<start + count])) }
-        imagesGiven += count
-        if imageBytes == 0 {
-            images.removeAll(keepingCapacity: images.count < 1 << 20)
-            imagesGiven = 0
-        } else if imagesGiven > 1 << 20, imagesGiven > images.count / 2 {
-            // What was given away does not add up while more comes.
-            images.removeFirst(imagesGiven)
-            imagesGiven = 0
-        }
+        try images.take(limit, body)
     }
 }
 

@@ -3,12 +3,15 @@
 /// A view of a record:
 ///
 ///     +0   u64  the record's part of the state's digest
-///     +8   u24  bytes of the key
-///     +11  u8   mark: which snapshot it has gone into, or came after (``KeyValueCursor``)
+///     +8   u17  bytes of the key
+///          u15  mark: which snapshot it has gone into, or came after (``KeyValueCursor``)
 ///     +12  u32  bytes of the value
 ///     +16  the key, then the value
 struct KeyValueRecord {
     static let headerBytes = 16
+    /// Most bytes of a key, and the highest mark.
+    static let keyBytesMaximum = 1 << 17 - 1
+    static let markMaximum: UInt16 = 0x7FFF
 
     let base: UnsafeMutableRawPointer
 
@@ -21,15 +24,15 @@ struct KeyValueRecord {
         nonmutating set { base.storeBytes(of: newValue, as: UInt64.self) }
     }
     @inline(__always) var keyBytes: Int {
-        Int(base.load(fromByteOffset: 8, as: UInt32.self) & 0xFF_FFFF)
+        Int(base.load(fromByteOffset: 8, as: UInt32.self) & 0x1_FFFF)
     }
     /// Sets both at once, for a new record.
-    @inline(__always) func setKeyBytes(_ count: Int, mark: UInt8) {
-        base.storeBytes(of: UInt32(count) | UInt32(mark) << 24, toByteOffset: 8, as: UInt32.self)
+    @inline(__always) func setKeyBytes(_ count: Int, mark: UInt16) {
+        base.storeBytes(of: UInt32(count) | UInt32(mark) << 17, toByteOffset: 8, as: UInt32.self)
     }
-    @inline(__always) var mark: UInt8 {
-        get { base.load(fromByteOffset: 11, as: UInt8.self) }
-        nonmutating set { base.storeBytes(of: newValue, toByteOffset: 11, as: UInt8.self) }
+    @inline(__always) var mark: UInt16 {
+        get { base.load(fromByteOffset: 10, as: UInt16.self) >> 1 }
+        nonmutating set { setKeyBytes(keyBytes, mark: newValue) }
     }
     @inline(__always) var valueBytes: Int {
         get { Int(base.load(fromByteOffset: 12, as: UInt32.self)) }

@@ -43,6 +43,7 @@ extension KeyValueStore {
     package mutating func continueSnapshot(
         to writer: inout SnapshotWriter, budgetBytes: Int
     ) throws -> SnapshotProgress {
+        if !waste.isEmpty { waste.release() }
         let start = writer.byteCount
         try cursor.takeImages(budgetBytes) { try writer.write($0) }
         let mark = cursor.mark
@@ -65,7 +66,7 @@ extension KeyValueStore {
     package mutating func endSnapshot() { if cursor.isActive { finishSnapshot(isWhole: false) } }
     private mutating func finishSnapshot(isWhole: Bool) {
         table.endWalk()
-        cursor.end(isWhole: isWhole)
+        cursor.end(isWhole: isWhole, &waste)
     }
     package var snapshotBacklogBytes: Int { cursor.imageBytes }
 
@@ -85,6 +86,8 @@ extension KeyValueStore {
         restoring = KeyValueRestore()
     }
     package mutating func continueRestore(from reader: inout SnapshotReader) throws {
+        // As fast as the new state comes, so that both together take no more than one.
+        if !waste.isEmpty { waste.release() }
         if !restoring.hasHeader {
             guard reader.leftBytes >= 20 || reader.isLast else { return }
             let format = try reader.read(UInt32.self)

@@ -16,11 +16,14 @@ package struct KeyValueStore: StateMachine, ~Copyable {
     package internal(set) var usedBytes = 0
     /// The snapshot that is being written, if one is (KeyValueStore+Snapshot.swift).
     var cursor = KeyValueCursor()
+    /// What is given back to the system bit by bit.
+    var waste = KeyValueWaste()
     /// The restore that is under way.
     var restoring = KeyValueRestore()
 
     /// An empty store. `limits` and `seed` must be the same at all replicas.
     package init(limits: KeyValueLimits = KeyValueLimits(), seed: UInt64 = 0x5452_4952_454D_4531) {
+        precondition(limits.keyBytes <= KeyValueRecord.keyBytesMaximum, "a record has no room for so long a key")
         self.limits = limits
         self.seed = seed
     }
@@ -34,6 +37,7 @@ package struct KeyValueStore: StateMachine, ~Copyable {
     private static let group = 16
 
     package mutating func apply(_ batch: borrowing CommandBatch, replies: inout ReplyWriter) {
+        if !waste.isEmpty { waste.release() }
         var commands = batch.commands
         var bytes = InlineArray<16, UnsafeRawBufferPointer>(repeating: UnsafeRawBufferPointer(start: nil, count: 0))
         var hashes = InlineArray<16, UInt64>(repeating: 0)
@@ -209,14 +213,15 @@ extension KeyValueStore {
         replies.write("+OK\r\n")
     }
 
+    /// Takes no longer for many keys than for few: what was there is given back bit by bit.
     mutating func removeAll() {
-        if cursor.isActive, cursor.frozen == nil {
-            // The snapshot goes on in what is put away; no copy is made.
-            cursor.freeze(&table, &arena)
-        } else {
-            table.removeAll()
-            arena.removeAll()
-        }
+        var oldTable = KeyValueTable()
+        var oldArena = KeyValueArena()
+        swap(&table, &oldTable)
+        swap(&arena, &oldArena)
+        let old = FrozenStore(oldTable, oldArena)
+        // A snapshot goes on in what is put away; no copy is made.
+        if cursor.isActive, cursor.frozen == nil { cursor.freeze(old) } else { waste.add(old) }
         sum = 0
         usedBytes = 0
     }

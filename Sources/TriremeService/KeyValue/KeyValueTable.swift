@@ -26,6 +26,8 @@ struct KeyValueTable: ~Copyable {
 
     private let shards: UnsafeMutablePointer<Shard>
     private(set) var count = 0
+    /// Shards that were given back.
+    private var removed = 0
     /// Where a walk through all records stands, while there is one.
     private var cursor: Cursor?
     private struct Cursor {
@@ -39,8 +41,15 @@ struct KeyValueTable: ~Copyable {
     }
 
     deinit {
-        for shard in 0..<Self.shardCount { free(shards[shard].slots) }
+        for shard in removed..<Self.shardCount { free(shards[shard].slots) }
         shards.deallocate()
+    }
+    /// Gives one shard back. Returns whether there was one. The table can only be ended afterwards.
+    mutating func removeShard() -> Bool {
+        guard removed < Self.shardCount else { return false }
+        free(shards[removed].slots)
+        removed += 1
+        return true
     }
 
     private static func emptyShard(_ capacity: Int) -> Shard {
@@ -159,15 +168,6 @@ struct KeyValueTable: ~Copyable {
         for index in 0...old.mask where old.slots[index].hash != 0 { place(shard, old.slots[index]) }
         shard.pointee.count = old.count
         free(old.slots)
-    }
-
-    /// Forgets all records (their memory is the arena's).
-    mutating func removeAll() {
-        for shard in 0..<Self.shardCount {
-            free(shards[shard].slots)
-            shards[shard] = Self.emptyShard(Self.slotsMinimum)
-        }
-        count = 0
     }
 
     // MARK: Walking through
