@@ -209,14 +209,14 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
         }
     }
     /// Each block makes a pause for the log: three times as long as the disk took for it; while the log is half full as long; none
-    /// where it runs short.
+    /// where it runs short, or has grown faster than the schedule reckoned with.
     private mutating func noteBlocks() {
         let blocks = log.snapshotBlocks
         if blocks.durable > snapshots.blocks.durable {
             let took = now - min(now, snapshots.blockSince)
             let free = log.freeBytes
-            let pauses: UInt64 = free > log.usableBytes / 2 ? 3 : free > log.usableBytes / 4 ? 1 : 0
-            snapshots.resumeAt = now + took * pauses
+            let isHurried = snapshots.schedule.isHurried(logEnd: log.endOffset) || free <= log.usableBytes / 4
+            snapshots.resumeAt = now + (isHurried ? 0 : took * (free > log.usableBytes / 2 ? 3 : 1))
         }
         if blocks.taken > snapshots.blocks.taken || blocks.durable > snapshots.blocks.durable {
             snapshots.blockSince = now
