@@ -131,8 +131,7 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
         snapshots.resumeAt = now
         snapshots.blocks = (0, 0)
         snapshots.schedule = SnapshotSchedule(
-            now: now, logEnd: log.endOffset, freeBytes: log.freeBytes,
-            formerBytes: log.snapshotDescription?.lengthBytes ?? 0)
+            now: now, room: roomLeft, formerBytes: log.snapshotDescription?.lengthBytes ?? 0)
         continueSnapshot()
     }
     /// How large it will be is not known before it is whole: at least as large as the one before, and an eighth more. Execution goes
@@ -174,11 +173,19 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
     private static var hurryBacklogBytes: Int { 8 << 20 }
     static var backlogBytesMaximum: Int { 64 << 20 }
 
+    /// What only a durable snapshot gives back, as far as it is free.
+    private var roomLeft: SnapshotRoom {
+        let capacity = UInt64(store.capacity)
+        let slots = UInt64(settings.core.entryHistorySlots)
+        return SnapshotRoom(
+            bytes: log.freeBytes, batches: capacity - min(capacity, store.mostUncovered(by: core.snapshotCut)),
+            slots: slots - min(slots, core.commitIndex - core.snapshotSlot))
+    }
     private var snapshotIsUrgent: Bool { application.snapshotBacklogBytes > Self.hurryBacklogBytes }
     /// When the next piece may be taken, as far as a block is free.
     var nextPieceAt: UInt64 {
         if snapshotIsUrgent { return now }
-        let isHurried = snapshots.schedule.isHurried(logEnd: log.endOffset)
+        let isHurried = snapshots.schedule.isHurried(roomLeft)
         return max(now, snapshots.resumeAt, isHurried ? now : snapshots.schedule.nextAt)
     }
 
@@ -186,10 +193,12 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
     private mutating func continueSnapshot() {
         noteBlocks()
         let isUrgent = snapshotIsUrgent
-        guard now >= snapshots.resumeAt || isUrgent else { return }
-        var left = Int(snapshots.schedule.turnBytes(now: now, logEnd: log.endOffset, isUrgent: isUrgent))
-        while left > 0, let room = log.snapshotRoom {
-            let piece = UnsafeMutableRawBufferPointer(rebasing: room[..<min(left, room.count)])
+        let left = roomLeft
+        snapshots.schedule.note(left)
+        guard now >= snapshots.resumeAt || isUrgent || snapshots.schedule.isHurried(left) else { return }
+        var bytesLeft = Int(snapshots.schedule.turnBytes(now: now, left, isUrgent: isUrgent))
+        while bytesLeft > 0, let room = log.snapshotRoom {
+            let piece = UnsafeMutableRawBufferPointer(rebasing: room[..<min(bytesLeft, room.count)])
             let (bytes, isFinished): (Int, Bool)
             do {
                 (bytes, isFinished) = try application.continueSnapshot(into: piece)
@@ -198,7 +207,7 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
             }
             log.fillSnapshot(bytes)
             snapshots.schedule.took(bytes)
-            left -= bytes
+            bytesLeft -= bytes
             if isFinished {
                 application.endSnapshot()
                 snapshots.isTaking = false
@@ -215,7 +224,7 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
         if blocks.durable > snapshots.blocks.durable {
             let took = now - min(now, snapshots.blockSince)
             let free = log.freeBytes
-            let isHurried = snapshots.schedule.isHurried(logEnd: log.endOffset) || free <= log.usableBytes / 4
+            let isHurried = snapshots.schedule.isHurried(roomLeft) || free <= log.usableBytes / 4
             snapshots.resumeAt = now + (isHurried ? 0 : took * (free > log.usableBytes / 2 ? 3 : 1))
         }
         if blocks.taken > snapshots.blocks.taken || blocks.durable > snapshots.blocks.durable {
