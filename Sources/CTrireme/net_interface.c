@@ -3,6 +3,8 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <ifaddrs.h>
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <string.h>
@@ -41,6 +43,18 @@ static int mtu_of(const char *name, uint32_t *mtu_bytes) {
     close(descriptor);
     if (error == 0) *mtu_bytes = (uint32_t)request.ifr_mtu;
     return error;
+}
+
+/// What a driver says of its link's speed; 0 where it says nothing.
+static uint32_t megabits_of(const char *name) {
+    int descriptor = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (descriptor < 0) return 0;
+    struct ethtool_cmd command = {.cmd = ETHTOOL_GSET};
+    struct ifreq request = {.ifr_data = (void *)&command};
+    trm_say(request.ifr_name, sizeof request.ifr_name, "%s", name);
+    uint32_t speed = ioctl(descriptor, SIOCETHTOOL, &request) == 0 ? ethtool_cmd_speed(&command) : 0;
+    close(descriptor);
+    return speed == (uint32_t)SPEED_UNKNOWN ? 0 : speed;
 }
 
 int trm_interface_find(const char *name_or_address, trm_interface *out, char *message,
@@ -82,6 +96,7 @@ int trm_interface_find(const char *name_or_address, trm_interface *out, char *me
                 name_or_address, known[0] ? known : "none");
         return error;
     }
+    out->megabits = megabits_of(out->name);
     error = mtu_of(out->name, &out->mtu_bytes);
     if (error != 0)
         trm_say(message, message_capacity, "Cannot read the MTU of %s: %s.", out->name, strerror(-error));

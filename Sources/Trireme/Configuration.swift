@@ -91,7 +91,8 @@ public struct Configuration: Sendable, Equatable {
     /// How long a partial batch waits at most while another one of the same replica is under way.
     public var sealAfterMicroseconds: Int = 300
     /// What a replica that catches up by a snapshot may take of the link of the one that gives it, in percent of what that one
-    /// sends (of 1 Gbit/s where it sends less): the others' throughput must not suffer.
+    /// sends, or of what its interface's driver says that the link carries (1 Gbit/s where it says nothing), whichever is more: the
+    /// others' throughput must not suffer.
     public var catchUpPercent: Int = 10
 
     public init(

@@ -39,6 +39,9 @@ extension ReactorOptions {
             // Without a disk every start but the first of all has forgotten its promises; only the operator's word tells (§9).
             isForgetful: !isDurable && !format, seed: trm_realtime_nanoseconds() &+ UInt64(replica))
         engine.catchUpPercent = configuration.catchUpPercent
+        if let rate = InterfaceRate.bytesPerSecond(of: configuration.interface) {
+            engine.catchUpLinkBytesPerSecond = rate
+        }
         let origin = DatagramOrigin(
             cluster: TriremeTransport.ClusterID(low: configuration.clusterID.low, high: configuration.clusterID.high),
             group: 0, me: ReplicaID(replica))

@@ -33,6 +33,8 @@ TEST(net, loopback_is_found_by_name_and_by_address) {
     CHECK_EQUAL(by_name.address, loopback);
     CHECK_EQUAL(by_name.netmask, 0xff000000);
     CHECK(by_name.mtu_bytes >= 1500);
+    // Loopback has no link, and its driver says so.
+    CHECK_EQUAL(by_name.megabits, 0);
     CHECK_EQUAL(trm_interface_find("nosuch0", &by_name, message, sizeof message), -ENODEV);
     CHECK_SENTENCE(message, "lo (127.0.0.1)");
 }

@@ -31,6 +31,7 @@ typedef struct trm_interface {
     bool up;
     bool loopback;
     bool multicast;        ///< the flag; Linux's `lo` does not have it and multicasts nevertheless
+    uint32_t megabits;     ///< what its link carries each second, in 10^6 bits; 0 where the driver does not say
 } trm_interface;
 
 /// Describes the interface with this name, or the one that holds this dotted address. Returns 0, or

@@ -23,7 +23,7 @@ package struct EngineSettings: Sendable {
     package var seed: UInt64
     /// What giving a snapshot to a replica that catches up may take of this one's link, in percent of what it sends otherwise.
     package var catchUpPercent: Int = 10
-    /// What is taken for the link's rate while less is sent, in bytes a second: 1 Gbit/s.
+    /// What is taken for the link's rate while less is sent, in bytes a second: what the interface's driver says, else 1 Gbit/s.
     package var catchUpLinkBytesPerSecond: UInt64 = 125_000_000
 
     /// How long the log is idle before an empty record vouches for its last ones, in nanoseconds: long enough to be rare under
