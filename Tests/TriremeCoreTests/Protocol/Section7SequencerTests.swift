@@ -76,6 +76,33 @@ import TriremeCore
         #expect(joined[0] == batch(0, sequencer.core.generation, 1).position)
         #expect(joined[1] == batch(1, 2).position && joined[2] == batch(2, 1).position)
     }
+    // Each slot waits for a member that is heard and never votes. The wait follows what votes take, which is nothing here; were it to count
+    // itself, each slot would wait twice as long as the one before.
+    @Test func thePatienceDoesNotFollowItself() {
+        let (sequencer, ballot) = sequencer()
+        var waits: [Int] = []
+        for slot in 1...8 as ClosedRange<UInt64> {
+            if slot > 1 { sequencer.append(batch(1, slot)) }
+            let entry = cut(nil, batch(1, slot))
+            sequencer.propose(ballot, slot: slot, entry, from: 1, half: .fast)
+            _ = sequencer.turn()
+            sequencer.durable()
+            var waited = 0
+            while waited < 500 {
+                sequencer.status(from: 2) { $0.promise = ballot }
+                sequencer.mark(from: 1, ballot, slot: slot, .vote(.fast, for: entry))
+                if sequencer.turn(milliseconds: 1).proposals.contains(where: { $0.half == .classic }) { break }
+                waited += 1
+            }
+            waits.append(waited)
+            _ = sequencer.turn()
+            sequencer.durable()
+            sequencer.mark(from: 1, ballot, slot: slot, .vote(.classic, for: entry))
+            _ = sequencer.turn()
+            #expect(sequencer.core.commitIndex == slot)
+        }
+        #expect(waits.max()! <= 4, "waits of \(waits) ms")
+    }
     // n = 3, QF = 3: one voter is silent, so two votes for `a` leave it choosable. ◆ It is taken, not joined.
     @Test func whatMayBeDecidedIsProposed() {
         let (sequencer, ballot) = sequencer()
