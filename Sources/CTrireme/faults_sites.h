@@ -21,6 +21,7 @@
     SITE(socket) SITE(socket_option) SITE(socket_bind) SITE(socket_join) SITE(socket_interface)      \
     SITE(socket_connect) SITE(socket_receive_granted) SITE(socket_send_granted) SITE(socket_name)    \
     SITE(socket_drops) SITE(interface_list) SITE(interface_socket) SITE(interface_mtu)               \
+    SITE(interface_speed)                                                                            \
     SITE(namespace_open) SITE(namespace_enter)                                                       \
     /* the machine: host.c, host_memory.c, host_threads.c, uring_explain.c */                        \
     SITE(event_create) SITE(event_signal) SITE(event_drain) SITE(resident_open) SITE(resident_read)  \

@@ -34,27 +34,28 @@ static uint32_t address_of(const struct sockaddr *from) {
     return ntohl(address.sin_addr.s_addr);
 }
 
-static int mtu_of(const char *name, uint32_t *mtu_bytes) {
-    int descriptor = TRM_CALL(interface_socket, socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-    if (descriptor < 0) return -errno;
-    struct ifreq request = {0};
-    trm_say(request.ifr_name, sizeof request.ifr_name, "%s", name);
-    int error = TRM_CALL(interface_mtu, ioctl(descriptor, SIOCGIFMTU, &request)) < 0 ? -errno : 0;
-    close(descriptor);
-    if (error == 0) *mtu_bytes = (uint32_t)request.ifr_mtu;
-    return error;
+static void name_of(struct ifreq *request, const char *name) {
+    memset(request, 0, sizeof *request);
+    trm_say(request->ifr_name, sizeof request->ifr_name, "%s", name);
 }
 
-/// What a driver says of its link's speed; 0 where it says nothing.
-static uint32_t megabits_of(const char *name) {
-    int descriptor = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (descriptor < 0) return 0;
+/// What only the driver knows: how much fits a datagram, and how fast the link is, where it says that.
+static int ask_driver(trm_interface *out) {
+    int descriptor = TRM_CALL(interface_socket, socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    if (descriptor < 0) return -errno;
+    struct ifreq request;
+    name_of(&request, out->name);
+    int error = TRM_CALL(interface_mtu, ioctl(descriptor, SIOCGIFMTU, &request)) < 0 ? -errno : 0;
+    if (error == 0) out->mtu_bytes = (uint32_t)request.ifr_mtu;
     struct ethtool_cmd command = {.cmd = ETHTOOL_GSET};
-    struct ifreq request = {.ifr_data = (void *)&command};
-    trm_say(request.ifr_name, sizeof request.ifr_name, "%s", name);
-    uint32_t speed = ioctl(descriptor, SIOCETHTOOL, &request) == 0 ? ethtool_cmd_speed(&command) : 0;
+    name_of(&request, out->name);
+    request.ifr_data = (void *)&command;
+    if (TRM_CALL(interface_speed, ioctl(descriptor, SIOCETHTOOL, &request)) == 0) {
+        uint32_t speed = ethtool_cmd_speed(&command);
+        out->megabits = speed == (uint32_t)SPEED_UNKNOWN ? 0 : speed;
+    }
     close(descriptor);
-    return speed == (uint32_t)SPEED_UNKNOWN ? 0 : speed;
+    return error;
 }
 
 int trm_interface_find(const char *name_or_address, trm_interface *out, char *message,
@@ -96,8 +97,7 @@ int trm_interface_find(const char *name_or_address, trm_interface *out, char *me
                 name_or_address, known[0] ? known : "none");
         return error;
     }
-    out->megabits = megabits_of(out->name);
-    error = mtu_of(out->name, &out->mtu_bytes);
+    error = ask_driver(out);
     if (error != 0)
         trm_say(message, message_capacity, "Cannot read the MTU of %s: %s.", out->name, strerror(-error));
     return error;
