@@ -11,6 +11,8 @@ package struct SignalWatch {
         sigemptyset(&watched)
         for signal in [SIGINT, SIGTERM, SIGHUP, SIGCHLD] { sigaddset(&watched, signal) }
         pthread_sigmask(SIG_BLOCK, &watched, nil)
+        // A shell starts what runs in its background with some of them ignored, and an ignored signal may be dropped before it is asked for.
+        for ending in [SIGINT, SIGTERM, SIGHUP] { signal(ending, SIG_DFL) }
         signal(SIGPIPE, SIG_IGN)
     }
 
