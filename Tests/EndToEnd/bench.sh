@@ -40,9 +40,9 @@ bench "sweep" --sweep --seconds 1 --warmup 0.5 --durability memory --report "$WO
 [ "$(grep -c '<svg' "$WORK/report.html")" = 5 ] || die "sweep: the page lacks charts"
 
 # Ctrl-C leaves nothing behind.
-"$TRIREME" bench --seconds 60 --data "$WORK" >"$WORK/bench.log" 2>&1 &
+"$TRIREME" bench --seconds 60 --data "$WORK" >"$WORK/interrupted.log" 2>&1 &
 pid=$!
-eventually 30 grep -q 'commands/s   p50' "$WORK/bench.log" || die "the bench to be interrupted never began"
+eventually 30 grep -q 'commands/s   p50' "$WORK/interrupted.log" || die "the bench to be interrupted never began"
 kill -INT "$pid"
 status=0
 wait "$pid" || status=$?
