@@ -81,6 +81,7 @@ extension Replica {
         if peer.pointee.status.number.generation != asked {
             memory.join(peer.pointee.status, members: members)
         }
+        memory.asker = member
         memory.asked = asked
         memory.epoch = configuration.epoch
         memory.generation = max(
@@ -94,7 +95,7 @@ extension Replica {
 
     /// What a member remembers: less than this replica has, or it has lost something.
     mutating func receivedMemory(_ body: UnsafeRawBufferPointer, from: ReplicaID) {
-        guard let memory = Memory.decode(body, members: members), memory.asked == generation,
+        guard let memory = Memory.decode(body, members: members), memory.asker == me, memory.asked == generation,
             memory.epoch == configuration.epoch, !recalling.answered.contains(from)
         else { return }
         // An equal one is a used one as long as this start has sent neither a status nor a batch.

@@ -91,6 +91,7 @@ extension VoteMarks {
 
 extension Memory {
     mutating func walk(_ w: inout StateWalk) {
+        w.visit(&asker)
         w.visit(&asked)
         w.visit(&epoch)
         w.visit(&generation)

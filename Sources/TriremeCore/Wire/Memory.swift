@@ -22,6 +22,8 @@ package struct Recall: Equatable, Sendable {
 
 /// The answer: everything durable that the asker's earlier starts reported to the sender, joined.
 package struct Memory: Sendable {
+    /// Who asked: an answer that goes astray tells whoever gets it nothing (PROTOCOL §9 ◆).
+    package var asker = ReplicaID(0)
     /// The generation that asked, and the epoch of the answer.
     package var asked = Generation.zero
     package var epoch: UInt32 = 0
@@ -44,6 +46,7 @@ package struct Memory: Sendable {
         for lane in 0..<members { durable[lane] = max(durable[lane], status.durable[lane]) }
     }
     package func encode(into w: inout WireWriter, members: Int) {
+        w.put(asker.rawValue)
         w.put(asked.rawValue)
         w.put(epoch)
         w.put(generation.rawValue)
@@ -58,6 +61,7 @@ package struct Memory: Sendable {
     package static func decode(_ bytes: UnsafeRawBufferPointer, members: Int) -> Memory? {
         var r = WireReader(bytes)
         var memory = Memory()
+        memory.asker = r.takeReplica(members: members)
         memory.asked = Generation(rawValue: r.take())
         memory.epoch = r.take()
         memory.generation = Generation(rawValue: r.take())

@@ -82,6 +82,8 @@ extension [Effect] {
         let single = Single(isAnswered: false)
         single.memory(from: 1) { $0.asked = Generation(epoch: 1, counter: 8) }
         single.memory(from: 1) { $0.epoch = 2 }
+        // ◆ One for another member that starts for the first time, too, has gone astray (mixed seeds 3096483, 3038920).
+        single.memory(from: 1) { $0.asker = ReplicaID(2) }
         for _ in 0..<3 { single.memory(from: 2) { _ in } }
         _ = single.turn()
         let isDue = single.core.isStatusDue

@@ -122,6 +122,7 @@ final class Single {
     /// What a member remembers of this replica's earlier starts.
     func memory(from: Int, _ fill: (inout Memory) -> Void) {
         var memory = Memory()
+        memory.asker = core.configuration.me
         memory.asked = core.generation
         memory.epoch = 1
         fill(&memory)
