@@ -1,5 +1,5 @@
-// A batch waits in memory between its arrival and its execution, and memory flips (RELIABILITY): what is executed, or written
-// anew, is compared once more with the checksum that its owner computed.
+// A batch waits in memory between its arrival and its execution, and memory flips (RELIABILITY): what is executed, written anew, or
+// given to another replica is compared once more with the checksum that its owner computed.
 import CTrireme
 import TriremeCore
 
@@ -10,7 +10,7 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
         guard trm_crc32c(0, pool.payload(buffer), Int(batch.payloadBytes)) != batch.payloadChecksum else { return true }
         failure = EngineFailure(
             "memory: the bytes of lane \(batch.lane), generation \(batch.generation), sequence \(batch.sequence) changed while they "
-                + "waited to be executed; nothing of them was executed; test this machine's memory, then start the replica again"
+                + "lay in memory; they were neither executed nor given to others; test this machine's memory, then start the replica again"
         )
         return false
     }

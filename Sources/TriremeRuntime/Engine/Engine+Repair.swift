@@ -131,6 +131,8 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
         for sequence in request.first...last {
             guard let cell = store.cell(request.lane, request.generation, sequence) else { return }
             if let buffer = cell.pointee.buffer {
+                // Changed bytes would be refused there, again and again, while the log has the right ones.
+                guard isStillWhole(cell.pointee.batch, in: buffer) else { return }
                 sendRepair(cell.pointee.batch, buffer: buffer, to: member)
             } else if !cell.pointee.isDamaged {
                 guard isReadable(cell.pointee), pool.freeCount(.reserve) > 0 else { return }
