@@ -63,6 +63,7 @@ explore: build
 	$(BINARY) explore --replicas 2 --quorums 1,2,2 --candidacies 1 --crashes 1 --batches 2
 	$(BINARY) explore --replicas 3 --quorums 2,2,3 --candidacies 1 --crashes 0 --batches 1
 	$(BINARY) explore --replicas 2 --quorums 2,2,2 --candidacies 1 --crashes 0 --batches 1 --ordering fast
+	$(BINARY) explore --replicas 3 --quorums 3,1,2 --candidacies 2 --crashes 0 --batches 1 --announce 1 --states 5000000
 
 # New seeds on all cores for HOURS or SECONDS (600); those that fail are added to the corpus, which make test replays.
 soak: build
