@@ -34,7 +34,8 @@ struct Simulate: ParsableCommand {
     var seed: UInt64?
     @Option(
         help: ArgumentHelp(
-            "What runs are drawn from: standard, wide, mixed or announced (default: standard, --soak: wide).", valueName: "mix"))
+            "What runs are drawn from: standard, wide, mixed or announced (default: standard, --soak: wide).",
+            valueName: "mix"))
     var mix: String?
     @Flag(help: "Print what happens in the first seed, event by event.")
     var trace = false

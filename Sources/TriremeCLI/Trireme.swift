@@ -9,7 +9,8 @@ package struct TriremeCommand: ParsableCommand {
         abstract: "State machine replication over multicast: measure it, run it, look into it.",
         version: TriremeVersion.text,
         subcommands: [
-            Bench.self, BenchRecovery.self, BenchSnapshot.self, BenchCatchUp.self, Serve.self, Cluster.self, Status.self, Simulate.self, Explore.self,
+            Bench.self, BenchRecovery.self, BenchSnapshot.self, BenchCatchUp.self, Serve.self, Cluster.self,
+            Status.self, Simulate.self, Explore.self,
             LogCommand.self,
             QuorumsCommand.self, Tune.self, BenchReplicaCommand.self, BenchReceiverCommand.self,
         ])
