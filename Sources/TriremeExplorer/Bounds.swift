@@ -36,6 +36,11 @@ package struct Bounds: Sendable {
         try check("batches", batches, 0...7)
         try check("candidacies × batches", candidacies * batches, 0...(Self.mostSlots - 1))
         try check("announced", announced, 0...quorums.members)
+        guard announced == 0 || quorums.mayAnnounce else {
+            throw BoundsError(
+                description: "announced is \(announced), and a Q1 may have \(quorums.phase1) of \(quorums.members) replicas; more than "
+                    + "half are needed where ballots name who decides")
+        }
         self.quorums = quorums
         self.candidacies = candidacies
         self.crashes = crashes

@@ -26,7 +26,7 @@ extension Replica {
     }
     /// Every rise goes this way, also when the log is read again: what was promised before is remembered (PROTOCOL §14 ◆).
     mutating func raisePromise(to ballot: Ballot) {
-        outstanding.passed(promise, members: members)
+        outstanding.passed(promise)
         promise = ballot
     }
 

@@ -28,7 +28,7 @@ package struct Outstanding: Equatable, Sendable, CustomStringConvertible {
     package var mayBeAnyone: Bool { named.bits & Self.everyone.bits != 0 }
 
     /// A higher ballot than `ballot` was promised.
-    mutating func passed(_ ballot: Ballot, members: Int) {
+    mutating func passed(_ ballot: Ballot) {
         guard !ballot.isNone else { return }
         named.bits |= ballot.announced.isEmpty ? Self.everyone.bits : ballot.announced.bits
         top = ballot

@@ -17,7 +17,8 @@ extension Replica {
     func mayElect(_ set: MemberSet) -> Bool {
         guard configuration.announced > 0 else { return configuration.quorums.isPhase1(set) }
         var known = outstanding
-        for ballot in [promise, currentBallot] where !ballot.isNone { known.passed(ballot, members: members) }
+        known.passed(promise)
+        known.passed(currentBallot)
         return known.areMet(by: set, configuration.quorums)
     }
 
@@ -29,8 +30,9 @@ extension Replica {
                 && !status(of: member).pointee.flags.contains(.observes)
     }
     private var voters: MemberSet {
-        let heard = heard
-        return MemberSet((0..<members).filter { heard.contains(ReplicaID($0)) && canVote(ReplicaID($0)) })
+        var voters = heard
+        for member in 0..<members where !canVote(ReplicaID(member)) { voters.remove(ReplicaID(member)) }
+        return voters
     }
 
     /// The members that a new ballot names: this one, then those that can vote and whose disks were heard to have got furthest in
