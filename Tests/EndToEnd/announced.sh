@@ -8,7 +8,6 @@ DIR=$WORK/cluster
 mkdir -p "$DIR"
 PIDS=()
 
-status_row() { "$TRIREME" status "$DIR" | awk -v name="$1" '$1 == name { $1 = ""; gsub(",", ""); print }'; }
 answers() { [ "$(timeout 5 redis-cli -p $((BASE_PORT + $1)) set "probe-$2" "$2" 2>/dev/null)" = OK ]; }
 # The replica that reigns and lives, by its place in the row.
 sequencer() {

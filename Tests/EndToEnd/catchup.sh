@@ -8,7 +8,6 @@ DIR=$WORK/cluster
 mkdir -p "$DIR"
 PIDS=()
 
-status_row() { "$TRIREME" status "$DIR" | awk -v name="$1" '$1 == name { $1 = ""; gsub(",", ""); print }'; }
 counter() { status_row "$1" | awk -v column=$(($2 + 1)) '{ print $column }'; }
 all_equal() { status_row "$1" | awk '{ for (i = 2; i <= NF; i++) if ($i != $1) exit 1 }'; }
 states_agree() { all_equal executedSlot && all_equal commitIndex && all_equal stateHash; }

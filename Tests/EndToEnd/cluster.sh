@@ -8,7 +8,6 @@ PORTS=("$BASE_PORT" $((BASE_PORT + 1)) $((BASE_PORT + 2)))
 DIR=$WORK/cluster
 
 # status_row NAME: that row of `trireme status`, one word for each replica.
-status_row() { "$TRIREME" status "$DIR" | awk -v name="$1" '$1 == name { $1 = ""; gsub(",", ""); print }'; }
 running_pid() { status_row process | awk -v column=$(($1 + 1)) '{ print $column }'; }
 # The replica that says so of itself, and lives.
 sequencer() {

@@ -51,3 +51,6 @@ eventually() {
         sleep 0.1
     done
 }
+
+# One counter of all replicas of the cluster in DIR, as `trireme status` has it, in the order of their numbers.
+status_row() { "$TRIREME" status "$DIR" | awk -v name="$1" '$1 == name { $1 = ""; gsub(",", ""); print }'; }
