@@ -219,12 +219,16 @@ import TriremeStorage
         #expect(results[1] == Self.page)
         #expect(results[2] == -28)
     }
-    @Test func aStallEndsWhenItIsMended() {
+    @Test(arguments: [true, false]) func whatADiskBeganIsDoneSoonWhenItIsMended(wasStalled: Bool) {
         let machine = DiskTests.Machine()
-        machine.image.stalledUntil = .max / 4
+        if wasStalled {
+            machine.image.stalledUntil = .max / 4
+        } else {
+            machine.image.trouble.latencyFactor = 1_000_000
+        }
         machine.write([machine.fill(0, 3)], at: 0, token: 1)
-        machine.image.goOn()
-        while let event = machine.queue.pop(), event.time < .max / 8 {
+        machine.image.mend()
+        while let event = machine.queue.pop(), event.time < 1_000_000_000 {
             _ = machine.image.finish(event.index, incarnation: Int(event.incarnation))
         }
         #expect(results(machine)[1] == Self.page)

@@ -7,7 +7,7 @@ import TriremeStorage
 import TriremeTransport
 
 @Suite struct EngineFetchTests {
-    /// An engine that has nothing, and two members who are a hundred slots ahead and keep ten of them. Member 1 gives its snapshot.
+    /// An engine that has nothing, and two members who are a hundred slots ahead and keep ten of them. The donors offer a snapshot.
     private final class Bench {
         static let slot: UInt64 = 100
         let disk: ScriptedDisk
@@ -20,8 +20,14 @@ import TriremeTransport
         /// Two: a full one, and one of a page.
         private var blocks: [[UInt8]] = []
         var offer: SnapshotOffer
+        var donors = [ReplicaID(1)]
+        /// Who gives nothing of what it offered.
+        var stalled: ReplicaID?
+        /// Donors take newer snapshots all the time: a pull finds that what it wants is no more.
+        var areHasty = false
         private(set) var requests = 0
         private(set) var pulls: [UInt64] = []
+        private(set) var pulledFrom: [ReplicaID] = []
         private(set) var notices: [String] = []
 
         init(_ base: EngineAloneTests) throws {
@@ -70,20 +76,33 @@ import TriremeTransport
         private func answer() {
             for sent in script.sentControl {
                 switch sent.kind {
-                case .snapshotRequest where sent.to == ReplicaID(1):
+                case .snapshotRequest:
+                    guard let donor = sent.to, donors.contains(donor) else { break }
                     requests += 1
-                    let body = base.message { offer.encode(into: &$0, members: 3) }
-                    script.arrivals.append { _ in .control(.snapshotOffer, from: ReplicaID(1), body: body) }
+                    give(offer, from: donor)
                 case .snapshotPull:
-                    guard let pull = sent.body.withUnsafeBytes({ SnapshotPull.decode($0, members: 3) }) else { break }
+                    guard let pull = sent.body.withUnsafeBytes({ SnapshotPull.decode($0, members: 3) }),
+                        let donor = sent.to
+                    else { break }
                     pulls.append(pull.block)
-                    give(pull)
+                    pulledFrom.append(donor)
+                    if areHasty {
+                        offer.name = SnapshotName(
+                            origin: offer.name.origin, generation: offer.name.generation, slot: offer.name.slot + 1)
+                        give(offer, from: donor)
+                    } else if donor != stalled {
+                        give(pull, from: donor)
+                    }
                 default: break
                 }
             }
             script.sentControl.removeAll()
         }
-        private func give(_ pull: SnapshotPull) {
+        private func give(_ offer: SnapshotOffer, from donor: ReplicaID) {
+            let body = base.message { offer.encode(into: &$0, members: 3) }
+            script.arrivals.append { _ in .control(.snapshotOffer, from: donor, body: body) }
+        }
+        private func give(_ pull: SnapshotPull, from donor: ReplicaID) {
             let each = 4_096 - Limits.headerBytes
             let end = Int(pull.offset + pull.bytes)
             for at in stride(from: Int(pull.offset), to: end, by: each) {
@@ -93,7 +112,7 @@ import TriremeTransport
                 script.arrivals.append { empty in
                     let (buffer, frame) = empty.buffers.removeFirst()
                     (frame + Limits.headerBytes).copyMemory(from: bytes, byteCount: bytes.count)
-                    return .batch(piece, from: ReplicaID(1), buffer: buffer, frame: frame)
+                    return .batch(piece, from: donor, buffer: buffer, frame: frame)
                 }
             }
         }
@@ -151,5 +170,33 @@ import TriremeTransport
         bench.offer.checksum ^= 1
         bench.turns(400) { bench.executedSlot < Bench.slot }
         #expect(bench.snapshotSlot == Bench.slot && bench.executedSlot == Bench.slot)
+    }
+    /// A donor whose disk stands still offers and gives nothing: soon somebody else is asked, and not the same one again.
+    @Test(arguments: [1, 2]) func whoGivesNothingIsNotAskedAgain(stalled: Int) throws {
+        let bench = try Bench(EngineAloneTests())
+        bench.donors = [ReplicaID(1), ReplicaID(2)]
+        bench.stalled = ReplicaID(stalled)
+        bench.turns(400) { bench.executedSlot < Bench.slot }
+        #expect(bench.executedSlot == Bench.slot, "two seconds: \(bench.pulledFrom)")
+        let first = bench.pulledFrom.firstIndex(of: ReplicaID(3 - stalled)) ?? 0
+        #expect(!bench.pulledFrom[first...].contains(ReplicaID(stalled)), "\(bench.pulledFrom)")
+    }
+    /// With nobody else to ask, one that failed is asked again.
+    @Test func whoFailedIsBetterThanNobody() throws {
+        let bench = try Bench(EngineAloneTests())
+        bench.stalled = ReplicaID(1)
+        bench.turns(400)
+        #expect(bench.requests > 1 && bench.executedSlot == 0)
+        bench.stalled = nil
+        bench.turns(400) { bench.executedSlot < Bench.slot }
+        #expect(bench.executedSlot == Bench.slot)
+    }
+    /// Snapshots that are gone before they are here: the operator is told once what to raise, and it is tried on.
+    @Test func snapshotsThatDoNotLastAreTold() throws {
+        let bench = try Bench(EngineAloneTests())
+        bench.areHasty = true
+        bench.turns(1_000)
+        let told = bench.notices.filter { $0.contains("raise catchUpPercent (now 10)") }
+        #expect(told.count == 1 && bench.requests > 3, "\(bench.notices)")
     }
 }

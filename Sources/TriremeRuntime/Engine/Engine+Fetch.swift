@@ -29,6 +29,12 @@ struct SnapshotFetch: ~Copyable {
     /// When to ask again.
     var dueAt: UInt64 = 0
     var attempts: UInt64 = 0
+    /// Whether the donor has given anything since its offer.
+    var hasGiven = false
+    /// Who offered one and then gave none of it, or one that was not whole: the others are asked first.
+    var shunned = MemberSet()
+    /// How often the donor had taken a newer one before all of it was here, since this replica last caught up.
+    var replaced = 0
     /// A block is being read back.
     var isReading = false
     var readAt: UInt64 = 0
@@ -58,6 +64,9 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
     /// A pull is repeated after so long without a piece, doubled each time up to sixteen times; then another donor is looked for.
     private static var pullNanoseconds: UInt64 { 50_000_000 }
     private static var attemptsMaximum: UInt64 { 5 }
+    /// So many for a donor that has given nothing yet, whose disk may stand still: with another, nothing is lost.
+    private static var firstAttemptsMaximum: UInt64 { 3 }
+    private static var replacedUntilNotice: Int { 3 }
     /// Pieces asked for at a time: fewer than find buffers in any receiver.
     private static var piecesPerPull: Int { 8 }
     static var fetchToken: UInt32 { 2 }
@@ -100,12 +109,14 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
     private mutating func considerFetching() {
         guard core.isStranded, log.device.isDurable, settings.core.members > 1 else {
             fetch.since = nil
+            fetch.replaced = 0
             return
         }
         let since = fetch.since ?? now
         fetch.since = since
         guard now >= since + Self.patienceNanoseconds else { return }
         fetch.since = nil
+        fetch.shunned = MemberSet()
         beginAsking()
     }
     private mutating func beginAsking() {
@@ -134,6 +145,19 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
         fetch.since = now + Snapshots.retryNanoseconds
     }
     private mutating func askAnother() {
+        fetch.shunned.insert(fetch.donor)
+        endFetch()
+        beginAsking()
+    }
+    /// What was being fetched is no more. Time and again means that a snapshot does not last as long as its way takes.
+    private mutating func startOver() {
+        fetch.replaced += 1
+        if fetch.replaced == Self.replacedUntilNotice {
+            note(
+                "catch-up: \(fetch.replaced) snapshots of member \(fetch.donor) were replaced by newer ones before they were here; "
+                    + "raise catchUpPercent (now \(settings.catchUpPercent)), or log.segments of the members, so that a snapshot "
+                    + "lasts until it has been fetched")
+        }
         endFetch()
         beginAsking()
     }
@@ -147,9 +171,12 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
             fetch.dueAt = now + Self.askNanoseconds / 20
             return
         }
-        let others = UInt64(settings.core.members - 1)
-        let step = 1 + Int((fetch.attempts + core.randomWait(others)) % others)
-        let member = ReplicaID((settings.core.me.index + step) % settings.core.members)
+        var others = MemberSet.first(settings.core.members)
+        others.remove(settings.core.me)
+        // Who is left over has none, or is silent: those who failed are better than nobody.
+        if fetch.attempts >= UInt64(others.count) || others.isSubset(of: fetch.shunned) { fetch.shunned = MemberSet() }
+        let members = others.intersection(fetch.shunned.complement(settings.core.members)).members
+        let member = ReplicaID(members[Int(core.randomWait(UInt64(members.count)))])
         var writer = WireWriter(message)
         SnapshotRequest(above: wantedAbove).encode(into: &writer)
         transmit(.snapshotRequest, writer.bytes, to: .one(member))
@@ -166,7 +193,7 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
         case .pulling:
             // The donor has taken a newer one, and the one that is being fetched is no more.
             guard from == fetch.donor, offer.name != fetch.file.name else { return }
-            askAnother()
+            startOver()
         case .idle, .resuming, .naming, .restoring: break
         }
     }
@@ -185,6 +212,7 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
         fetch.pieces = InlineArray(repeating: 0)
         fetch.asked = (0, 0)
         fetch.attempts = 0
+        fetch.hasGiven = false
         fetch.dueAt = now
         fetch.phase = .resuming
         readStored()
@@ -240,7 +268,8 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
             guard fetch.dueAt <= now else { return }
             fetch.attempts += 1
             let isSilent = now - core.heardAt(fetch.donor) > 4 * settings.core.timing.suspicionNanoseconds
-            guard fetch.attempts <= Self.attemptsMaximum, !isSilent else { return askAnother() }
+            let maximum = fetch.hasGiven ? Self.attemptsMaximum : Self.firstAttemptsMaximum
+            guard fetch.attempts <= maximum, !isSilent else { return askAnother() }
         }
         let count = piecesOfBlock
         guard let first = (0..<count).first(where: { !fetch.has($0) }) else { return }
@@ -269,6 +298,7 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
         (block.baseAddress! + Int(piece.offset)).copyMemory(from: frame + Limits.headerBytes, byteCount: bytes)
         counters.snapshotPiecesReceived += 1
         fetch.mark(number)
+        fetch.hasGiven = true
         fetch.attempts = 0
         fetch.dueAt = now + Self.pullNanoseconds
         guard (0..<piecesOfBlock).allSatisfy({ fetch.has($0) }) else { return }

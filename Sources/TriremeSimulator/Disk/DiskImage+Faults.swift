@@ -62,9 +62,11 @@ extension DiskImage {
         }
     }
 
-    /// A stall is over: what waited for its end is done soon.
-    package func goOn() {
-        guard stalledUntil > queue.now else { return }
+    /// What was wrong is mended, and a stall is over: what was begun meanwhile is done soon.
+    package func mend() {
+        let wasSlow = stalledUntil > queue.now || trouble.latencyFactor > 1
+        trouble = DiskTrouble()
+        guard wasSlow else { return }
         stalledUntil = 0
         for place in operations.indices where operations[place].isActive {
             queue.schedule(

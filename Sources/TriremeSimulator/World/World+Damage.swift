@@ -71,8 +71,7 @@ extension World {
         for node in nodes {
             node.pausedUntil = min(node.pausedUntil, queue.now)
             node.diskEventsUntilCrash = nil
-            node.image.trouble = DiskTrouble()
-            node.image.goOn()
+            node.image.mend()
             wake(node, after: 0)
         }
     }

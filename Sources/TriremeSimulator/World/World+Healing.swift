@@ -71,8 +71,7 @@ extension World {
         schedulePhase(after: scenario.settleNanoseconds)
     }
     private func mend(_ node: Node) {
-        node.image.trouble = DiskTrouble()
-        node.image.goOn()
+        node.image.mend()
         node.image.waitingWritesUntilStop = nil
         node.diskEventsUntilCrash = nil
         node.gateway?.isOpen = false
