@@ -62,6 +62,9 @@ package final class ReplicaHost: Sendable {
     /// Written by the reactor's thread before ``Reactor/start()`` returns.
     private final class Made: @unchecked Sendable { var clients: ClientGateway? }
 
+    /// Members that hold a command which is answered: of the smallest `Q2`, to all.
+    package var copies: ClosedRange<Int> { quorums.classic...quorums.members }
+
     package func client(
         outstanding: Int, durability: ReplyDurability = .quorum, onReplies: (@Sendable () -> Void)?
     ) throws(TriremeError) -> Client {

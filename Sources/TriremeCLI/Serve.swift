@@ -84,7 +84,8 @@ struct Serve: ParsableCommand {
                 ("durability", configuration.durability.rawValue),
             ]
         }
-        let provider = ReplicaSinks(clients, commandBytesMaximum: configuration.largestCommandBytes)
+        let provider = ReplicaSinks(
+            clients, commandBytesMaximum: configuration.largestCommandBytes, copies: host.copies)
         let server = try blocking { [settings, logger] in
             do {
                 return try await RespServer(

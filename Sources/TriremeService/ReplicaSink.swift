@@ -9,16 +9,20 @@ import TriremeRuntime
 /// A running replica as a front end sees it.
 package final class ReplicaSinks: CommandSinkProvider {
     package let commandBytesMaximum: Int
+    package let copies: ClosedRange<Int>
     private let gateway: ClientGateway
 
-    /// - Parameter gateway: of a replica that was started without a load of its own.
-    package init(_ gateway: ClientGateway, commandBytesMaximum: Int) {
+    /// - Parameters:
+    ///   - gateway: of a replica that was started without a load of its own.
+    ///   - copies: the smallest Q2's, to all members'.
+    package init(_ gateway: ClientGateway, commandBytesMaximum: Int, copies: ClosedRange<Int>) {
         self.gateway = gateway
         self.commandBytesMaximum = commandBytesMaximum
+        self.copies = copies
     }
 
-    package func makeSink(completions: CompletionMailbox) -> any CommandSink {
-        ReplicaSink(gateway, completions: completions)
+    package func makeSink(completions: CompletionMailbox, copies: Int) -> any CommandSink {
+        ReplicaSink(gateway, completions: completions, copies: copies)
     }
 }
 
@@ -43,12 +47,12 @@ package final class ReplicaSink: CommandSink, @unchecked Sendable {
     /// The reactor's thread has posted its last completion.
     private let isSettled = Atomic<Bool>(false)
 
-    init(_ gateway: ClientGateway, completions: CompletionMailbox) {
+    init(_ gateway: ClientGateway, completions: CompletionMailbox, copies: Int) {
         mailbox = completions
         tags = .allocate(capacity: Self.outstandingMaximum)
         tags.initialize(repeating: 0, count: Self.outstandingMaximum)
         port = gateway.makePort(
-            capacity: Self.outstandingMaximum, replyBytes: Self.replyBytes,
+            capacity: Self.outstandingMaximum, copies: copies, replyBytes: Self.replyBytes,
             onReplies: { [weak self] in self?.collect() })
         if let port { shared.store(UInt(bitPattern: Unmanaged.passUnretained(port).toOpaque()), ordering: .releasing) }
     }

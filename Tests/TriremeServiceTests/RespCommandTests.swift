@@ -56,7 +56,7 @@ struct Exchange: Sendable, CustomTestStringConvertible {
             array("x", String(repeating: "y", count: 200), "z"),
             "-ERR unknown command 'x', with args beginning with: '\(String(repeating: "y", count: 128))' \r\n"),
         Exchange(array(""), "-ERR unknown command '', with args beginning with: \r\n"),
-        Exchange(array("COMMAND", "COUNT"), ":24\r\n"), Exchange(array("COMMAND", "DOCS"), "*0\r\n"),
+        Exchange(array("COMMAND", "COUNT"), ":25\r\n"), Exchange(array("COMMAND", "DOCS"), "*0\r\n"),
         Exchange(
             array("COMMAND", "INFO", "get", "none"),
             "*2\r\n*6\r\n$3\r\nget\r\n:2\r\n*2\r\n+readonly\r\n+fast\r\n:1\r\n:1\r\n:1\r\n*-1\r\n"),

@@ -16,7 +16,20 @@ final class HandSink: CommandSink, CommandSinkProvider, @unchecked Sendable {
 
     init(_ limits: KeyValueLimits = KeyValueLimits()) { store = KeyValueStore(limits: limits) }
 
-    func makeSink(completions: CompletionMailbox) -> any CommandSink {
+    /// Three members, two of which decide.
+    let copies = 2...3
+    /// Where commands wait whose reply wants so many copies.
+    private(set) var held: [Int: HandSink] = [:]
+    var heldRoom = Int.max
+
+    func makeSink(completions: CompletionMailbox, copies: Int) -> any CommandSink {
+        guard copies == 0 else {
+            let sink = HandSink()
+            sink.completions = completions
+            sink.room = heldRoom
+            held[copies] = sink
+            return sink
+        }
         self.completions = completions
         return self
     }
@@ -62,9 +75,9 @@ final class RespHarness {
         loop = RespLoop(eventLoop, sink, configuration, RespShared(), Logger(label: "test"))
     }
 
-    func connect() throws -> Client {
+    func connect(id: UInt64 = 7) throws -> Client {
         let channel = EmbeddedChannel(loop: eventLoop)
-        try channel.pipeline.syncOperations.addHandler(loop.makeConnection(id: 7))
+        try channel.pipeline.syncOperations.addHandler(loop.makeConnection(id: id))
         channel.pipeline.fireChannelActive()
         return Client(self, channel)
     }

@@ -4,6 +4,7 @@
 enum RespVerb: UInt8 {
     case get, set, del, exists, incr, decr, incrby, decrby, append, strlen, mget, mset, dbsize, flushall, flushdb
     case ping, echo, select, command, config, info, client, hello, quit
+    case wait
 }
 
 /// One command as `COMMAND` shows it.
@@ -49,6 +50,7 @@ struct RespSpec {
         RespSpec("client", .client, -2, ["admin"]),
         RespSpec("hello", .hello, -1, ["fast"]),
         RespSpec("quit", .quit, -1, ["fast"]),
+        RespSpec("wait", .wait, 3, ["blocking"]),
     ]
 }
 

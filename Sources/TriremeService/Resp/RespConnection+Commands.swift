@@ -29,18 +29,19 @@ extension RespConnection {
             return forward(.setMany)
         case .dbsize: return forward(.count)
         case .flushall, .flushdb: return flush()
+        case .wait: return wait()
         default:
             answer(found.verb)
             return true
         }
     }
 
-    private func refuse(_ text: String) -> Bool {
+    func refuse(_ text: String) -> Bool {
         reply(text)
         return true
     }
 
-    private func refuse(_ text: StaticString) -> Bool {
+    func refuse(_ text: StaticString) -> Bool {
         reply(text)
         return true
     }

@@ -19,6 +19,8 @@ package final class RespConnection: ChannelInboundHandler {
         case client
         /// The replica has no room.
         case sink
+        /// WAIT: for the replies of the commands before it, or for copies.
+        case copies
     }
 
     let loop: RespLoop
@@ -47,6 +49,8 @@ package final class RespConnection: ChannelInboundHandler {
     @exclusivity(unchecked) private var held: [(after: UInt32, bytes: [UInt8])] = []
     @exclusivity(unchecked) private var heldFirst = 0
     @exclusivity(unchecked) private var heldBytes = 0
+
+    @exclusivity(unchecked) var waiting = RespWaiting()
 
     /// Whether the loop has it on its list of connections that wait for room in the sink.
     var isWaitingForSink = false
@@ -104,7 +108,7 @@ package final class RespConnection: ChannelInboundHandler {
     private func process() {
         var consumed = 0
         input.withUnsafeReadableBytes { bytes in
-            while consumed < bytes.count, !isEnding {
+            while consumed < bytes.count, !isEnding, !waiting.isUnderWay {
                 guard hasRoom else {
                     stop = .client
                     break
@@ -113,7 +117,7 @@ package final class RespConnection: ChannelInboundHandler {
                 switch loop.parser.parse(rest, &skip) {
                 case .command(let count):
                     guard execute() else {
-                        stop = .sink
+                        stop = waiting.hasCommandsBefore ? .copies : .sink
                         return
                     }
                     consumed += count
@@ -154,7 +158,7 @@ package final class RespConnection: ChannelInboundHandler {
             isWaitingForSink = true
             loop.waitForSink(self)
         }
-        if stop == .none, !isEnding { read() }
+        if stop == .none, !isEnding, !waiting.isUnderWay { read() }
     }
 
     private func write() {
@@ -181,6 +185,7 @@ package final class RespConnection: ChannelInboundHandler {
 
     private func close() {
         context = nil
+        stopWaiting()
         input = loop.emptyBuffer
         output = loop.emptyBuffer
         held = []

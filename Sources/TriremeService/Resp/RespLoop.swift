@@ -21,6 +21,9 @@ package final class RespLoop: @unchecked Sendable {
     @exclusivity(unchecked) private var mailbox: CompletionMailbox!
     @exclusivity(unchecked) private var sink: (any CommandSink)!
     @exclusivity(unchecked) private var isFlushPlanned = false
+    let provider: any CommandSinkProvider
+    /// By how many copies are waited for.
+    private var copies: [Int: RespCopies] = [:]
 
     @exclusivity(unchecked) private var connections: [RespConnection?] = []
     private var freeIndices: [Int] = []
@@ -33,6 +36,7 @@ package final class RespLoop: @unchecked Sendable {
         _ shared: RespShared, _ logger: Logger
     ) {
         self.eventLoop = eventLoop
+        self.provider = provider
         self.configuration = configuration
         self.shared = shared
         self.logger = logger
@@ -44,7 +48,7 @@ package final class RespLoop: @unchecked Sendable {
             guard let self else { return }
             eventLoop.execute { self.drain() }
         }
-        sink = provider.makeSink(completions: mailbox)
+        sink = provider.makeSink(completions: mailbox, copies: 0)
     }
 
     // MARK: Connections
@@ -73,7 +77,10 @@ package final class RespLoop: @unchecked Sendable {
     }
 
     /// No more wake-ups: the event loop is about to end.
-    func close() { mailbox.close() }
+    func close() {
+        mailbox.close()
+        for (_, waits) in copies { waits.close() }
+    }
 
     // MARK: To the replica
 
@@ -84,6 +91,14 @@ package final class RespLoop: @unchecked Sendable {
             eventLoop.execute { self.flush() }
         }
         return sink.submit(encoder.command, tag: tag)
+    }
+
+    /// Where those wait who want so many copies.
+    func waits(copies count: Int) -> RespCopies {
+        if let waits = copies[count] { return waits }
+        let waits = RespCopies(eventLoop, provider, copies: count)
+        copies[count] = waits
+        return waits
     }
 
     private func flush() {

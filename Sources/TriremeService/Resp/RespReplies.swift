@@ -5,6 +5,8 @@ import NIOCore
 enum RespError {
     static let notAnInteger: StaticString = "-ERR value is not an integer or out of range\r\n"
     static let decrementOverflow: StaticString = "-ERR decrement would overflow\r\n"
+    static let timeoutNotAnInteger: StaticString = "-ERR timeout is not an integer or out of range\r\n"
+    static let timeoutNegative: StaticString = "-ERR timeout is negative\r\n"
     static let syntax: StaticString = "-ERR syntax error\r\n"
     static let databaseIndex: StaticString = "-ERR DB index is out of range\r\n"
     static let protocolVersion: StaticString = "-NOPROTO unsupported protocol version\r\n"
@@ -19,6 +21,10 @@ enum RespError {
     /// Not `TRYAGAIN`, which libraries take as leave to send the command once more.
     static let unknown: StaticString =
         "-UNKNOWN the replica stopped before it learned whether the command was executed\r\n"
+
+    static func tooManyCopies(others: Int, most: Int) -> String {
+        "-ERR WAIT for \(others) other replicas was asked for; this cluster has \(most)\r\n"
+    }
 
     static func wrongArity(_ name: String) -> String { "-ERR wrong number of arguments for '\(name)' command\r\n" }
 

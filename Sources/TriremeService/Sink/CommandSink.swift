@@ -36,6 +36,10 @@ package protocol CommandSinkProvider: Sendable {
     /// Most bytes of one command.
     var commandBytesMaximum: Int { get }
 
-    /// A sink for the calling thread's use. Completions go to `completions`, posted by one thread at a time.
-    func makeSink(completions: CompletionMailbox) -> any CommandSink
+    /// How many members hold a command that is completed: at least, as any decision implies, and at most, if that is waited for.
+    var copies: ClosedRange<Int> { get }
+
+    /// A sink for the calling thread's use. Completions go to `completions`, posted by one thread at a time; not before so many
+    /// members hold the command, and what was completed here before it (PROTOCOL §5). 0: as many as its decision implies.
+    func makeSink(completions: CompletionMailbox, copies: Int) -> any CommandSink
 }

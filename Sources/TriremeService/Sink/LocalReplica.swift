@@ -65,7 +65,9 @@ package final class LocalReplica: CommandSinkProvider, @unchecked Sendable {
         if let thread { pthread_join(thread, nil) }
     }
 
-    package func makeSink(completions: CompletionMailbox) -> any CommandSink {
+    package var copies: ClosedRange<Int> { 1...1 }
+
+    package func makeSink(completions: CompletionMailbox, copies: Int) -> any CommandSink {
         locked {
             mailboxes.append(completions)
             return LocalSink(self, index: mailboxes.count - 1)
