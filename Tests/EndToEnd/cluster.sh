@@ -123,6 +123,18 @@ for run in "${runs[@]}"; do wait "$run" || die "redis-benchmark against all repl
 say "redis-benchmark against all replicas at once: no error"
 eventually 30 stay_equal || die "the states differ after the load"
 
+# WAIT: with a follower that stands still two hold what was written, and three once it goes on.
+writes_and_waits() { printf 'SET waited %s\nWAIT 2 %s\n' "$1" "$2" | timeout 20 redis-cli -p "${PORTS[$leader]}" | tail -n 1; }
+leader=$(sequencer)
+stopped=$(((leader + 1) % 3))
+[ "$(writes_and_waits 1 10000)" = 2 ] || die "WAIT: not two others hold a write within ten seconds"
+kill -STOP "$(running_pid "$stopped")"
+held=$(writes_and_waits 2 500)
+kill -CONT "$(running_pid "$stopped")"
+[ "$held" = 1 ] || die "WAIT: with a follower that stands still '$held' others held a write, not 1"
+[ "$(writes_and_waits 3 10000)" = 2 ] || die "WAIT: not two others hold a write within ten seconds of the third going on"
+say "WAIT: 2 others, 1 while one stands still, 2 again"
+
 coproc WRITES { "$CLIENT" "${PORTS[@]}" 2>"$WORK/client.log"; }
 CLIENT_PID=$WRITES_PID
 CHILDREN+=("$CLIENT_PID")
