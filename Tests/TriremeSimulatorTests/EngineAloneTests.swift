@@ -64,12 +64,12 @@ class Nothing: Application, Gateway {
     static let identity = LogIdentity(clusterLow: 1, clusterHigh: 2, replica: ReplicaID(0))
     static let geometry = LogGeometry(segmentBytes: 1 << 20, segments: 4)
 
-    /// The k-th batch of lane 1: without a payload, whose checksum is 0.
-    private static func batch(_ k: UInt64, _ generation: Generation = generation) -> BatchDescriptor {
+    /// The k-th batch of a lane: without a payload, whose checksum is 0.
+    static func batch(_ k: UInt64, _ generation: Generation = generation, lane: Int = 1) -> BatchDescriptor {
         var digest: UInt64 = 0
         for _ in 1...k { digest = BatchDescriptor.chain(digest, checksum: 0, payloadBytes: 0) }
         return BatchDescriptor(
-            lane: ReplicaID(1), generation: generation, sequence: k, payloadBytes: 0, payloadChecksum: 0, count: 0,
+            lane: ReplicaID(lane), generation: generation, sequence: k, payloadBytes: 0, payloadChecksum: 0, count: 0,
             stride: 0, digest: digest)
     }
 

@@ -91,36 +91,40 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
     }
 
     /// Who executed the slot that waits for the batch, and keeps batches that old. Else first the owner, if it lives in that
-    /// generation; then whoever reports that it has received the batch; then anybody in turn.
+    /// generation; then whoever reports that it has received the batch. Every third time, and where nobody that is heard is one of
+    /// these, anybody in turn: a status tells what its sender has, not whether it hears, nor all the generations that it holds.
     private func holder(of request: BatchRequest, attempt: UInt32) -> ReplicaID? {
-        let members = settings.core.members
-        let me = settings.core.me
-        guard members > 1 else { return nil }
+        let others = settings.core.members - 1
+        guard others > 0 else { return nil }
+        let first = Int(attempt)
+        guard attempt % 3 != 2 else { return other(first / 3) }
         let owner = request.lane
         if isAwaited(owner, request.generation, request.first) {
-            for i in 0..<members {
-                let member = ReplicaID((me.index + 1 + Int(attempt) + i) % members)
-                let status = core.status(of: member)
-                if member != me, status.pointee.executedSlot >= cursor.slot, status.pointee.oldestEntry <= cursor.slot {
-                    return member
+            for i in first..<first + others where isHeard(other(i)) {
+                let status = core.status(of: other(i))
+                if status.pointee.executedSlot >= cursor.slot, status.pointee.oldestEntry <= cursor.slot {
+                    return other(i)
                 }
             }
         }
-        if attempt % 3 == 0, owner != me, core.status(of: owner).pointee.number.generation == request.generation,
-            now - core.heardAt(owner) <= settings.core.timing.suspicionNanoseconds
+        if attempt % 3 == 0, owner != settings.core.me, isHeard(owner),
+            core.status(of: owner).pointee.number.generation == request.generation
         {
             return owner
         }
-        let start = (me.index + 1 + Int(attempt)) % members
-        if attempt % 3 != 2 {
-            for i in 0..<members {
-                let member = ReplicaID((start + i) % members)
-                let held = core.status(of: member).pointee.received[owner.index]
-                if member != me, held.generation == request.generation, held.sequence >= request.first { return member }
-            }
+        for i in first..<first + others where isHeard(other(i)) {
+            let held = core.status(of: other(i)).pointee.received[owner.index]
+            if held.generation == request.generation, held.sequence >= request.first { return other(i) }
         }
-        let member = ReplicaID(start)
-        return member == me ? ReplicaID((start + 1) % members) : member
+        return other(first)
+    }
+    /// The n-th of the other members, beginning behind this one, in turn.
+    private func other(_ n: Int) -> ReplicaID {
+        let members = settings.core.members
+        return ReplicaID((settings.core.me.index + 1 + n % (members - 1)) % members)
+    }
+    private func isHeard(_ member: ReplicaID) -> Bool {
+        now - core.heardAt(member) <= settings.core.timing.suspicionNanoseconds
     }
 
     // MARK: Answering
