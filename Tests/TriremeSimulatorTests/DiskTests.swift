@@ -227,6 +227,8 @@ import TriremeStorage
             machine.image.trouble.latencyFactor = 1_000_000
         }
         machine.write([machine.fill(0, 3)], at: 0, token: 1)
+        // It may have been better for a while before it was mended.
+        machine.image.trouble = DiskTrouble()
         machine.image.mend()
         while let event = machine.queue.pop(), event.time < 1_000_000_000 {
             _ = machine.image.finish(event.index, incarnation: Int(event.incarnation))

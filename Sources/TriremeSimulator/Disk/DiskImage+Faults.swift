@@ -62,11 +62,9 @@ extension DiskImage {
         }
     }
 
-    /// What was wrong is mended, and a stall is over: what was begun meanwhile is done soon.
+    /// What was wrong is mended, and a stall is over: what was begun meanwhile, or while it was still slower, is done soon.
     package func mend() {
-        let wasSlow = stalledUntil > queue.now || trouble.latencyFactor > 1
         trouble = DiskTrouble()
-        guard wasSlow else { return }
         stalledUntil = 0
         for place in operations.indices where operations[place].isActive {
             queue.schedule(
