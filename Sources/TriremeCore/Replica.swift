@@ -152,6 +152,8 @@ package struct Replica: ~Copyable {
     let lastSlot: UInt64
     package internal(set) var fastCounts = FastCounts()
     var kindChoice = KindChoice()
+    /// Up to where it has counted what was decided.
+    var counted = Cut()
     var sample = DecisionSample()
 
     // Execution.

@@ -4,9 +4,10 @@ import TriremeCore
 
 @Suite struct KindChoiceTests {
     /// Lets time pass under a load whose decisions take so long in each kind; returns how long each kind was in force, in milliseconds.
-    /// Each of three members has a decision to report every `interval` milliseconds.
+    /// Each of three members has a decision to report every `interval` milliseconds, of as many batches as there are.
     func run(
-        _ choice: inout KindChoice, seconds: UInt64, interval: UInt64 = 1, classic: (UInt64) -> UInt32,
+        _ choice: inout KindChoice, seconds: UInt64, interval: UInt64 = 1, batches: (UInt64) -> UInt64 = { _ in 1 },
+        classic: (UInt64) -> UInt32,
         fast: (UInt64) -> UInt32
     ) -> (classic: UInt64, fast: UInt64, changes: Int) {
         var kind = Ballot.Kind.classic
@@ -15,12 +16,15 @@ import TriremeCore
         choice.began(now: 0)
         for step in 1...(seconds * 1_000) {
             let now = step * 1_000_000
-            if step.isMultiple(of: interval) { samples += 1 }
+            if step.isMultiple(of: interval) {
+                samples += 1
+                choice.decided(batches: 3 * batches(now))
+            }
             for member in 0..<3 {
                 choice.take(member, microseconds: kind == .fast ? fast(now) : classic(now), samples: samples)
             }
             if kind == .fast { times.fast += 1 } else { times.classic += 1 }
-            if let next = choice.decide(kind, now: now) {
+            if let next = choice.decide(kind, origins: 3, now: now) {
                 #expect(next != kind)
                 kind = next
                 times.changes += 1
@@ -63,9 +67,29 @@ import TriremeCore
         let kept = run(&choice, seconds: 600, interval: interval, classic: { _ in 10_000 }, fast: { _ in 15_000 })
         #expect(kept.fast > 0 && kept.fast <= 60_000 && kept.changes < 40)
     }
+    /// With more than two batches of each origin under way all the time, all slots of a fast round collide: that is not tried, since a
+    /// trial has two changes of round. Once there are fewer, it is.
+    @Test func aCrowdIsNotTried() {
+        var choice = KindChoice()
+        let crowded = run(&choice, seconds: 60, batches: { _ in 3 }, classic: { _ in 1_000 }, fast: { _ in 4_000 })
+        #expect(crowded.fast == 0)
+        choice = KindChoice()
+        let thinning = run(
+            &choice, seconds: 60, batches: { $0 < 30_000_000_000 ? 3 : 1 }, classic: { _ in 1_000 }, fast: { _ in 700 })
+        #expect(thinning.fast > 25_000 && thinning.fast <= 30_000)
+        // And out of a crowded fast round there is a way.
+        choice = KindChoice()
+        let growing = run(
+            &choice, seconds: 60, batches: { $0 < 20_000_000_000 ? 1 : 30 },
+            classic: { $0 < 20_000_000_000 ? 900 : 4_000 },
+            fast: { $0 < 20_000_000_000 ? 500 : 9_000 })
+        #expect(growing.fast > 15_000 && growing.fast < 25_000)
+    }
     @Test func withoutMeasurementsNothingChanges() {
         var choice = KindChoice()
         choice.began(now: 0)
-        for second in 1...100 { #expect(choice.decide(.classic, now: UInt64(second) * 1_000_000_000) == nil) }
+        for second in 1...100 {
+            #expect(choice.decide(.classic, origins: 3, now: UInt64(second) * 1_000_000_000) == nil)
+        }
     }
 }

@@ -43,6 +43,7 @@ extension Replica {
         proposedFirst = sequencing.firstSlot
         opened(from: anyFrom)
         kindChoice.began(now: now)
+        counted = committed
         failures = 0
         pendingSince = nil
         proposeAgain(into: &effects)

@@ -74,6 +74,7 @@ extension Replica {
         for cell in 0..<UInt64(waitingSlots.capacity) { w.leaveOut(&waitingSlots[cell], as: WaitingSlot()) }
         w.leaveOut(&fastCounts, as: FastCounts())
         w.leaveOut(&kindChoice, as: KindChoice())
+        w.leaveOut(&counted, as: Cut())
         w.leaveOut(&sample, as: DecisionSample())
 
         executor.walk(&w)

@@ -26,7 +26,19 @@ extension Replica {
             kindChoice.take(
                 member, microseconds: status.pointee.decideMicroseconds, samples: status.pointee.decideSamples)
         }
-        if let kind = kindChoice.decide(currentBallot.kind, now: now) { openRound(kind, into: &effects) }
+        countDecided()
+        if let kind = kindChoice.decide(currentBallot.kind, origins: members, now: now) { openRound(kind, into: &effects) }
+    }
+
+    /// What was decided since the last look, in batches.
+    private mutating func countDecided() {
+        for lane in 0..<members {
+            let (position, last) = (committed[lane], counted[lane])
+            guard position != last else { continue }
+            let before = position.generation == last.generation ? last.sequence : 0
+            kindChoice.decided(batches: position.sequence - min(before, position.sequence))
+            counted[lane] = position
+        }
     }
 
     /// An own batch went to the log: one at a time is followed to its decision.
