@@ -36,6 +36,7 @@ extension Replica {
             runTold = runDurable
         }
         if isForgetful { status.flags.insert(.observes) }
+        if mayHaveLostVows { status.flags.insert(.hasForgotten) }
         if isStranded { status.flags.insert(.stranded) }
         if suspectedAt != nil {
             status.flags.insert(.suspects)

@@ -116,6 +116,10 @@ extension Replica {
     }
     /// What others remember and this replica has not (PROTOCOL §9 ◆). Only what is reported when it is durable counts.
     package func lost(_ memory: Memory) -> String? {
+        if memory.hasForgotten, !mayHaveLostVows {
+            return
+                "that an earlier start of it had lost what it reported, and only observed; its superblock does not say so"
+        }
         if memory.promise > recalling.promise {
             return "that it promised \(memory.promise); its log knows of \(recalling.promise)"
         }

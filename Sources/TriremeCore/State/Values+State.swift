@@ -100,5 +100,6 @@ extension Memory {
         marks.walk(&w)
         w.visit(&durable)
         w.visit(&sendersPromise)
+        w.visit(&hasForgotten)
     }
 }

@@ -33,6 +33,8 @@ package struct Memory: Sendable {
     package var votes = VoteRun.none
     /// Votes and vows of the last fast ballot that it told of.
     package var marks = VoteMarks.none
+    /// An earlier start told that it had lost what was reported before: a disk may forget that, too.
+    package var hasForgotten = false
     package var durable = InlineArray<16, Position>(repeating: .empty)
     /// What the sender itself has promised, durably.
     package var sendersPromise = Ballot.none
@@ -42,6 +44,7 @@ package struct Memory: Sendable {
     mutating func join(_ status: Status, members: Int) {
         generation = max(generation, status.number.generation)
         promise = max(promise, status.promise)
+        if status.flags.contains(.hasForgotten) { hasForgotten = true }
         if status.marks.count > 0, marks.ballot <= status.marks.ballot { marks = status.marks }
         for lane in 0..<members { durable[lane] = max(durable[lane], status.durable[lane]) }
     }
@@ -55,6 +58,7 @@ package struct Memory: Sendable {
         w.put(votes.first)
         w.put(votes.last)
         w.put(sendersPromise)
+        w.put(UInt8(hasForgotten ? 1 : 0))
         for lane in 0..<members { w.put(durable[lane]) }
         marks.encode(into: &w)
     }
@@ -68,6 +72,7 @@ package struct Memory: Sendable {
         memory.promise = r.takeBallot(members: members)
         memory.votes = VoteRun(ballot: r.takeBallot(members: members), first: r.take(), last: r.take())
         memory.sendersPromise = r.takeBallot(members: members)
+        memory.hasForgotten = r.take(UInt8.self) != 0
         for lane in 0..<members { memory.durable[lane] = r.takePosition() }
         memory.marks = VoteMarks.decode(&r, members: members)
         return r.isComplete ? memory : nil

@@ -47,6 +47,8 @@ package struct Status: Sendable {
         package static let observes = Flags(rawValue: 4)
         /// Nobody has any more what the sender lacks (PROTOCOL §8).
         package static let stranded = Flags(rawValue: 8)
+        /// The sender has lost what it had reported, for good: no later start of it acts as an acceptor (PROTOCOL §9 ◆).
+        package static let hasForgotten = Flags(rawValue: 16)
     }
     package var number = StatusNumber.none
     package var epoch: UInt32 = 0

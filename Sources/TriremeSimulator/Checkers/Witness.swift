@@ -89,6 +89,7 @@ package final class Witness {
         told[replica.index].number = number
         told[replica.index].observes = true
     }
+    package func mustObserve(_ replica: ReplicaID) -> Bool { told[replica.index].observes }
     private func checkObserver(_ kind: DatagramKind, _ body: UnsafeRawBufferPointer, _ from: ReplicaID) {
         let status = kind == .status ? Status.decode(body, members: members) : nil
         let echoes = status.map { status in (0..<members).contains { status.echoes[$0] != .none } } ?? false

@@ -34,8 +34,10 @@ extension World {
     func judgeStart(_ node: Node, _ participant: any Participant) -> Bool {
         let me = node.replica
         let isUsed = !wire.names.isNew(participant.generation, of: me)
-        let hasLost = wire.witness.hasTold(
-            me, more: participant.promise, participant.promiseAnswer(), participant.reached)
+        // What it lost once is lost, though its disk may have forgotten that it knew.
+        let hasLost =
+            wire.witness.hasTold(me, more: participant.promise, participant.promiseAnswer(), participant.reached)
+            || wire.witness.mustObserve(me)
         if isUsed || (hasLost && !participant.isForgetful) {
             let isRemembered = nodes.contains {
                 // Whoever is about to end may not get to say it.

@@ -91,7 +91,7 @@ extension [Effect] {
     }
 
     // ◆ What others remember and the log has not is lost: each kind of it.
-    enum Lost: CaseIterable { case promise, vote, voteInALowerBallot, durable, ownBallot }
+    enum Lost: CaseIterable { case promise, vote, voteInALowerBallot, durable, ownBallot, hasForgotten }
     @Test(arguments: Lost.allCases, [false, true]) func whatIsLostIsFoundOut(lost: Lost, afterwards: Bool) {
         let single = Single(isAnswered: false) { recover in
             recover(.item(.promise(b(2, 1))))
@@ -111,6 +111,7 @@ extension [Effect] {
             case .voteInALowerBallot: $0.votes = VoteRun(ballot: b(3, 2), first: 3, last: 3)
             case .durable: $0.durable[1] = batch(1, 2).position
             case .ownBallot: $0.sendersPromise = b(7, 0)
+            case .hasForgotten: $0.hasForgotten = true
             }
         }
         if !afterwards { single.memory(from: 2) { _ in } }
@@ -214,6 +215,35 @@ extension [Effect] {
         status(3, 1, promise: b(4, 2), votes: .none, batch(2, 9).position)
         let again = recall(single, from: 1, counter: 3)
         #expect(again?.promise == b(2, 2) && again?.durable[2] == batch(2, 6).position)
+    }
+    // ◆ A start that had lost something is remembered as one: its disk may forget its own word of that (mixed seed 6007214).
+    @Test func whoHadForgottenIsRemembered() {
+        let single = Single()
+        func status(_ counter: UInt32, _ flags: Status.Flags) {
+            single.status(from: 1) {
+                $0.number = StatusNumber(Generation(epoch: 1, counter: counter), 1)
+                $0.flags = flags
+            }
+        }
+        // Whoever lacks only its snapshot observes for a while, and may be whole when it starts again.
+        status(1, [.observes])
+        _ = single.take()
+        #expect(recall(single, from: 1, counter: 2)?.hasForgotten == false)
+        status(2, [.observes, .hasForgotten])
+        _ = single.take()
+        #expect(recall(single, from: 1, counter: 2)?.hasForgotten == false, "what this start says itself")
+        #expect(recall(single, from: 1, counter: 3)?.hasForgotten == true)
+        status(3, [])
+        _ = single.take()
+        #expect(recall(single, from: 1, counter: 4)?.hasForgotten == true)
+    }
+    // Who observes says whether that is for good.
+    @Test(arguments: [false, true]) func whoHasForgottenSaysSo(isForgetful: Bool) {
+        let single = Single(isAnswered: false)
+        single.memory(from: 1) { if isForgetful { $0.promise = b(3, 2) } }
+        single.memory(from: 2) { _ in }
+        _ = single.turn(milliseconds: 1)
+        #expect(single.core.takeStatus().flags.contains(.hasForgotten) == isForgetful)
     }
     // ◆ After the answer no status of an earlier start is taken: it would bring votes that the answer did not tell.
     @Test func afterTheAnswerEarlierStatusesCountNoMore() {

@@ -27,7 +27,9 @@ extension Replica {
                 member, microseconds: status.pointee.decideMicroseconds, samples: status.pointee.decideSamples)
         }
         countDecided()
-        if let kind = kindChoice.decide(currentBallot.kind, origins: members, now: now) { openRound(kind, into: &effects) }
+        if let kind = kindChoice.decide(currentBallot.kind, origins: members, now: now) {
+            openRound(kind, into: &effects)
+        }
     }
 
     /// What was decided since the last look, in batches.
