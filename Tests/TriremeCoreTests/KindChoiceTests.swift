@@ -6,7 +6,8 @@ import TriremeCore
     /// Lets time pass under a load whose decisions take so long in each kind; returns how long each kind was in force, in milliseconds.
     /// Each of three members has a decision to report every `interval` milliseconds, of as many batches as there are.
     func run(
-        _ choice: inout KindChoice, seconds: UInt64, interval: UInt64 = 1, batches: (UInt64) -> UInt64 = { _ in 1 },
+        _ choice: inout KindChoice, seconds: UInt64, interval: UInt64 = 1, origins: Int = 3,
+        batches: (UInt64) -> UInt64 = { _ in 1 },
         classic: (UInt64) -> UInt32,
         fast: (UInt64) -> UInt32
     ) -> (classic: UInt64, fast: UInt64, changes: Int) {
@@ -18,13 +19,13 @@ import TriremeCore
             let now = step * 1_000_000
             if step.isMultiple(of: interval) {
                 samples += 1
-                choice.decided(batches: 3 * batches(now))
+                for lane in 0..<origins { choice.decided(lane, batches: batches(now)) }
             }
             for member in 0..<3 {
                 choice.take(member, microseconds: kind == .fast ? fast(now) : classic(now), samples: samples)
             }
             if kind == .fast { times.fast += 1 } else { times.classic += 1 }
-            if let next = choice.decide(kind, origins: 3, now: now) {
+            if let next = choice.decide(kind, now: now) {
                 #expect(next != kind)
                 kind = next
                 times.changes += 1
@@ -85,11 +86,23 @@ import TriremeCore
             fast: { $0 < 20_000_000_000 ? 500 : 9_000 })
         #expect(growing.fast > 15_000 && growing.fast < 25_000)
     }
+    /// One origin proposes its slots one after the other: nothing collides, however many are under way.
+    @Test func oneOriginIsNoCrowd() {
+        var choice = KindChoice()
+        let alone = run(
+            &choice, seconds: 60, origins: 1, batches: { _ in 50 }, classic: { _ in 1_000 }, fast: { _ in 700 })
+        #expect(alone.fast > 50_000)
+        // Two do, though the members without clients are many.
+        choice = KindChoice()
+        let two = run(
+            &choice, seconds: 60, origins: 2, batches: { _ in 5 }, classic: { _ in 1_000 }, fast: { _ in 4_000 })
+        #expect(two.fast == 0)
+    }
     @Test func withoutMeasurementsNothingChanges() {
         var choice = KindChoice()
         choice.began(now: 0)
         for second in 1...100 {
-            #expect(choice.decide(.classic, origins: 3, now: UInt64(second) * 1_000_000_000) == nil)
+            #expect(choice.decide(.classic, now: UInt64(second) * 1_000_000_000) == nil)
         }
     }
 }

@@ -26,6 +26,10 @@ import TriremeTransport
         /// Donors take newer snapshots all the time: a pull finds that what it wants is no more.
         var areHasty = false
         private(set) var requests = 0
+        /// Who was asked for an offer, one after the other.
+        private(set) var asked: [ReplicaID] = []
+        /// The member that offers only when it is asked for the third time: it has to take a snapshot first.
+        var late: ReplicaID?
         /// Who was asked and offered, one after the other.
         private(set) var offered: [ReplicaID] = []
         private(set) var pulls: [UInt64] = []
@@ -78,7 +82,11 @@ import TriremeTransport
             for sent in script.sentControl {
                 switch sent.kind {
                 case .snapshotRequest:
-                    guard let donor = sent.to, donors.contains(donor) else { break }
+                    guard let donor = sent.to else { break }
+                    asked.append(donor)
+                    guard donors.contains(donor), donor != late || asked.count(where: { $0 == donor }) > 2 else {
+                        break
+                    }
                     requests += 1
                     offered.append(donor)
                     give(offer, from: donor)
@@ -184,6 +192,22 @@ import TriremeTransport
         bench.stalled = [tried[0]]
         bench.turns(200) { bench.executedSlot < Bench.slot }
         #expect(bench.executedSlot == Bench.slot)
+    }
+    @Test func allAreAskedInTurn() throws {
+        let bench = try Bench(EngineAloneTests())
+        bench.donors = []
+        bench.turns(1_000)
+        #expect(bench.asked.count > 10)
+        for (one, next) in zip(bench.asked, bench.asked.dropFirst()) { #expect(one != next, "\(bench.asked)") }
+    }
+    /// Who has to take a snapshot first is not passed over for one that failed.
+    @Test func whoFailedIsNotAskedBeforeAnotherHadTime() throws {
+        let bench = try Bench(EngineAloneTests())
+        bench.donors = [ReplicaID(1), ReplicaID(2)]
+        bench.stalled = [ReplicaID(1)]
+        bench.late = ReplicaID(2)
+        bench.turns(600) { bench.executedSlot < Bench.slot }
+        #expect(bench.executedSlot == Bench.slot && bench.offered == [ReplicaID(1), ReplicaID(2)], "\(bench.asked)")
     }
     /// With nobody else to ask, one that failed is asked again.
     @Test func whoFailedIsBetterThanNobody() throws {

@@ -44,9 +44,10 @@ import TriremeTransport
             script.arrivals.append { _ in .control(.entries, from: from, body: body) }
         }
         /// Whom it asks in so many turns, five milliseconds apart, of which those are heard.
-        func asked(turns: Int, hearing: [ReplicaID]) -> [ReplicaID] {
+        func asked(turns: Int, hearing: [ReplicaID], sends: Bool = false) -> [ReplicaID] {
             script.sentControl.removeAll()
-            for _ in 0..<turns {
+            for turn in 1...UInt64(turns) {
+                if sends { send(turn) }
                 now += 5_000_000
                 for member in hearing { hear(member) }
                 _ = engine.turn(now: now, wallClock: 1)
@@ -58,6 +59,15 @@ import TriremeTransport
                     request.lane == owner, request.generation == Self.generation, request.first == 1
                 else { return nil }
                 return sent.to
+            }
+        }
+        /// The owner's present start sends on.
+        private func send(_ k: UInt64) {
+            let owner = owner
+            let batch = EngineAloneTests.batch(k, Generation(epoch: 1, counter: 9), lane: owner.index)
+            script.arrivals.append { empty in
+                let (buffer, frame) = empty.buffers.removeFirst()
+                return .batch(batch, from: owner, buffer: buffer, frame: frame)
             }
         }
         private func hear(_ member: ReplicaID) {
@@ -86,6 +96,12 @@ import TriremeTransport
         #expect(asked.first == bench.reporter, "who has it for certain comes first: \(asked)")
         #expect(asked.contains(bench.owner), "\(asked)")
         #expect(asked.count { $0 == bench.reporter } * 2 > asked.count, "\(asked)")
+    }
+    /// What the owner sends in its present generation is no answer: the questions for the earlier one go on to the next member.
+    @Test func newBatchesDoNotPutOffTheQuestions() throws {
+        let bench = try Bench(owner: 1)
+        let asked = bench.asked(turns: 8, hearing: [bench.owner, bench.reporter], sends: true)
+        #expect(asked.count <= 5 && asked.contains(bench.owner), "\(asked)")
     }
     /// Who has fallen silent is not better than another.
     @Test(arguments: [1, 2], [true, false]) func theSilentAreNotPreferred(owner: Int, isDecided: Bool) throws {

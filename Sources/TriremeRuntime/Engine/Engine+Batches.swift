@@ -176,8 +176,11 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
             giveBack(buffer)
             return false
         }
+        // Only the oldest gap counts: what the owner sends in a later generation is no answer, and would put off the next question.
+        if asks[batch.lane.index].dueAt != nil, batch.generation == oldestGap(batch.lane) {
+            asks[batch.lane.index].progressed(now: now)
+        }
         append(batch, buffer: buffer, keeping: admission == .buffered)
-        asks[batch.lane.index].progressed(now: now)
         return true
     }
 

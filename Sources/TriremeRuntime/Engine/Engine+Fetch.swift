@@ -31,7 +31,9 @@ struct SnapshotFetch: ~Copyable {
     var attempts: UInt64 = 0
     /// Whether the donor has given anything since its offer.
     var hasGiven = false
-    /// Who offered one and then gave none of it, or one that was not whole: the others are asked first.
+    /// Whom the first question of this round goes to.
+    var firstAsked = 0
+    /// Who offered one and then gave none of it, stopped giving, or gave one that was not whole: the others are asked first.
     var shunned = MemberSet()
     /// How often the donor had taken a newer one before all of it was here, since this replica last caught up.
     var replaced = 0
@@ -65,7 +67,7 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
     private static var pullNanoseconds: UInt64 { 50_000_000 }
     private static var attemptsMaximum: UInt64 { 5 }
     /// So many for a donor that has given nothing yet, whose disk may stand still: with another, nothing is lost.
-    private static var firstAttemptsMaximum: UInt64 { 3 }
+    private static var firstAttemptsMaximum: UInt64 { 2 }
     private static var replacedUntilNotice: Int { 3 }
     /// Pieces asked for at a time: fewer than find buffers in any receiver.
     private static var piecesPerPull: Int { 8 }
@@ -122,6 +124,7 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
     private mutating func beginAsking() {
         fetch.phase = .asking
         fetch.attempts = 0
+        fetch.firstAsked = Int(core.randomWait(UInt64(settings.core.members - 1)))
         fetch.dueAt = now
     }
 
@@ -154,7 +157,7 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
         fetch.replaced += 1
         if fetch.replaced == Self.replacedUntilNotice {
             note(
-                "catch-up: \(fetch.replaced) snapshots of member \(fetch.donor) were replaced by newer ones before they were here; "
+                "catch-up: \(fetch.replaced) snapshots were replaced by newer ones, the last at member \(fetch.donor), before they were here; "
                     + "raise catchUpPercent (now \(settings.catchUpPercent)), or log.segments of the members, so that a snapshot "
                     + "lasts until it has been fetched")
         }
@@ -173,10 +176,12 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
         }
         var others = MemberSet.first(settings.core.members)
         others.remove(settings.core.me)
-        // Who is left over has none, or is silent: those who failed are better than nobody.
-        if fetch.attempts >= UInt64(others.count) || others.isSubset(of: fetch.shunned) { fetch.shunned = MemberSet() }
+        // All others were asked twice, and have none or are silent: those who failed are better than nobody.
+        if fetch.attempts >= 2 * UInt64(others.count) || others.isSubset(of: fetch.shunned) {
+            fetch.shunned = MemberSet()
+        }
         let members = others.intersection(fetch.shunned.complement(settings.core.members)).members
-        let member = ReplicaID(members[Int(core.randomWait(UInt64(members.count)))])
+        let member = ReplicaID(members[(fetch.firstAsked + Int(fetch.attempts)) % members.count])
         var writer = WireWriter(message)
         SnapshotRequest(above: wantedAbove).encode(into: &writer)
         transmit(.snapshotRequest, writer.bytes, to: .one(member))

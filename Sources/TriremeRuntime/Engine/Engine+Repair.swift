@@ -57,6 +57,16 @@ extension Engine where Device: ~Copyable, Wire: ~Copyable {
         }
     }
 
+    /// The lowest generation of a lane in which something is missing that is needed.
+    func oldestGap(_ lane: ReplicaID) -> Generation? {
+        var oldest: Generation?
+        core.lanes.forEach(lane) { track in
+            guard track.isMissing, isNeeded(lane, track) else { return }
+            oldest = min(oldest ?? track.generation, track.generation)
+        }
+        return oldest
+    }
+
     /// A generation that execution has passed needs nothing more; what is only decided is still to be executed.
     private func isNeeded(_ lane: ReplicaID, _ track: LaneTrack) -> Bool {
         track.generation >= core.executor.cut[lane.index].generation

@@ -10,8 +10,8 @@ package struct KindChoice {
     private var since: UInt64 = 0
     private var sum: UInt64 = 0
     private var count: UInt64 = 0
-    /// Batches of all origins that were decided in it.
-    private var batches: UInt64 = 0
+    /// Batches of each origin that were decided in it.
+    private var batches = InlineArray<16, UInt64>(repeating: 0)
     /// Samples of a member that were seen before, and in this measurement.
     private var seen = InlineArray<16, UInt32>(repeating: 0)
     private var settled = InlineArray<16, UInt32>(repeating: 0)
@@ -37,7 +37,7 @@ package struct KindChoice {
     /// A member's first samples after a change may still stem from before it: it has not heard of the change yet, and then starts anew.
     package static let settlingSamples: UInt32 = 2
 
-    /// So many batches under way of each origin: two of different ones are always proposed within a delay, and collide.
+    /// So many batches under way of each origin but the busiest: always some are proposed within a delay of another's, and collide.
     package static let crowd: UInt64 = 2
 
     /// A round has begun in which this replica reigns.
@@ -47,7 +47,7 @@ package struct KindChoice {
         if trialAt == 0 { trialAt = now + wait }
     }
 
-    package mutating func decided(batches: UInt64) { self.batches += batches }
+    package mutating func decided(_ lane: Int, batches count: UInt64) { batches[lane] += count }
 
     /// A member's status: its smoothed time to a decision and how many it has measured.
     package mutating func take(_ member: Int, microseconds: UInt32, samples: UInt32) {
@@ -60,8 +60,8 @@ package struct KindChoice {
         count += UInt64(new)
     }
 
-    /// The kind to change to, if any, where so many members have clients.
-    package mutating func decide(_ kind: Ballot.Kind, origins: Int, now: UInt64) -> Ballot.Kind? {
+    /// The kind to change to, if any.
+    package mutating func decide(_ kind: Ballot.Kind, now: UInt64) -> Ballot.Kind? {
         let place = Int(kind.rawValue)
         let other: Ballot.Kind = kind == .fast ? .classic : .fast
         let known = scores[1 - place]
@@ -93,16 +93,26 @@ package struct KindChoice {
             wait = Self.firstWait
             trialAt = min(trialAt, now + wait)
         }
-        // Little's law: under way are as many as come in the time that one takes.
-        let underWay = batches * mean * 1_000 / max(1, now - since)
+        let isCrowded = isCrowded(mean, now)
         restart(now)
         guard now >= trialAt else { return nil }
         // The trial would cost two changes of round to find what is known.
-        guard other == .classic || underWay <= Self.crowd * UInt64(origins) else { return nil }
+        guard other == .classic || !isCrowded else { return nil }
         isTrial = true
         return other
     }
 
+    /// Little's law: under way are as many as come in the time that one takes. An origin's own do not collide with each other.
+    private func isCrowded(_ mean: UInt64, _ now: UInt64) -> Bool {
+        var (all, busiest, origins): (UInt64, UInt64, UInt64) = (0, 0, 0)
+        for lane in 0..<16 where batches[lane] > 0 {
+            all += batches[lane]
+            busiest = max(busiest, batches[lane])
+            origins += 1
+        }
+        guard origins > 1 else { return false }
+        return (all - busiest) * mean * 1_000 / max(1, now - since) > Self.crowd * (origins - 1)
+    }
     private func isMeasured(_ now: UInt64) -> Bool {
         count >= Self.trialSamples || count >= Self.fewSamples && now - since >= Self.trialNanoseconds
     }
@@ -110,7 +120,7 @@ package struct KindChoice {
         since = now
         sum = 0
         count = 0
-        batches = 0
+        batches = InlineArray(repeating: 0)
     }
 }
 

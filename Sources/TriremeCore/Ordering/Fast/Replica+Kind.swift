@@ -27,7 +27,7 @@ extension Replica {
                 member, microseconds: status.pointee.decideMicroseconds, samples: status.pointee.decideSamples)
         }
         countDecided()
-        if let kind = kindChoice.decide(currentBallot.kind, origins: members, now: now) {
+        if let kind = kindChoice.decide(currentBallot.kind, now: now) {
             openRound(kind, into: &effects)
         }
     }
@@ -38,7 +38,7 @@ extension Replica {
             let (position, last) = (committed[lane], counted[lane])
             guard position != last else { continue }
             let before = position.generation == last.generation ? last.sequence : 0
-            kindChoice.decided(batches: position.sequence - min(before, position.sequence))
+            kindChoice.decided(lane, batches: position.sequence - min(before, position.sequence))
             counted[lane] = position
         }
     }
