@@ -28,10 +28,9 @@ package final class ReplicaSinks: CommandSinkProvider {
 
 /// One event loop's way into a replica. Replies come in the order of submission, so tags wait in a plain ring.
 package final class ReplicaSink: CommandSink, @unchecked Sendable {
-    /// Commands under way at most. A power of two, more than some dozen connections with long pipelines have.
-    private static let outstandingMaximum = 65_536
-    /// Replies that wait for the end of a turn. A power of two, at least twice the largest reply.
-    private static let replyBytes = 4 << 20
+    /// Commands under way at most: a power of two, more than some dozen connections with long pipelines have; a few where copies are
+    /// waited for.
+    private let outstandingMaximum: Int
 
     private let mailbox: CompletionMailbox
     private let tags: UnsafeMutablePointer<UInt64>
@@ -49,12 +48,17 @@ package final class ReplicaSink: CommandSink, @unchecked Sendable {
 
     init(_ gateway: ClientGateway, completions: CompletionMailbox, copies: Int) {
         mailbox = completions
-        tags = .allocate(capacity: Self.outstandingMaximum)
-        tags.initialize(repeating: 0, count: Self.outstandingMaximum)
+        outstandingMaximum = copies == 0 ? 65_536 : 64
+        tags = .allocate(capacity: outstandingMaximum)
+        tags.initialize(repeating: 0, count: outstandingMaximum)
         port = gateway.makePort(
-            capacity: Self.outstandingMaximum, copies: copies, replyBytes: Self.replyBytes,
+            capacity: outstandingMaximum, copies: copies,
+            // Replies that wait for the end of a turn. A power of two, at least twice the largest reply.
+            replyBytes: copies == 0 ? 4 << 20 : 64 << 10,
             onReplies: { [weak self] in self?.collect() })
         if let port { shared.store(UInt(bitPattern: Unmanaged.passUnretained(port).toOpaque()), ordering: .releasing) }
+        // Before anything is submitted: either the reactor sees the port, or this thread sees that it is closed.
+        trm_fence()
     }
     deinit { tags.deallocate() }
 
@@ -63,9 +67,9 @@ package final class ReplicaSink: CommandSink, @unchecked Sendable {
     package func submit(_ command: UnsafeRawBufferPointer, tag: UInt64) -> SubmitResult {
         guard let port, !port.isClosed else { return .stopped }
         let number = submitted.load(ordering: .relaxed)
-        guard number - completed.load(ordering: .acquiring) < Self.outstandingMaximum else { return .full }
+        guard number - completed.load(ordering: .acquiring) < outstandingMaximum else { return .full }
         // Before the command: its reply may be here before this call is over.
-        tags[number & (Self.outstandingMaximum - 1)] = tag
+        tags[number & (outstandingMaximum - 1)] = tag
         guard port.append(command) else { return .full }
         submitted.store(number + 1, ordering: .sequentiallyConsistent)
         if port.isClosed { abandon() }
@@ -85,16 +89,18 @@ package final class ReplicaSink: CommandSink, @unchecked Sendable {
 
     /// Posts what has arrived; after the end also what will never arrive.
     private func collect() {
-        guard let pointer = UnsafeRawPointer(bitPattern: shared.load(ordering: .acquiring)) else {
-            // The replica ended before this sink was made: nothing can have been submitted.
-            isSettled.store(true, ordering: .releasing)
-            return
+        var address = shared.load(ordering: .acquiring)
+        if address == 0 {
+            trm_fence()
+            address = shared.load(ordering: .acquiring)
         }
+        // Nothing can have been submitted. If this was the end, the port is closed, and nothing will be.
+        guard let pointer = UnsafeRawPointer(bitPattern: address) else { return }
         let port = Unmanaged<ClientPort>.fromOpaque(pointer).takeUnretainedValue()
         var number = completed.load(ordering: .relaxed)
         _ = port.drain(limit: .max) { reply in
             mailbox.post(
-                tag: tags[number & (Self.outstandingMaximum - 1)], reply == nil ? .unknown : .executed,
+                tag: tags[number & (outstandingMaximum - 1)], reply == nil ? .unknown : .executed,
                 reply: reply ?? UnsafeRawBufferPointer(start: nil, count: 0))
             number += 1
         }
@@ -113,7 +119,7 @@ package final class ReplicaSink: CommandSink, @unchecked Sendable {
         var number = completed.load(ordering: .relaxed)
         while number < end {
             mailbox.post(
-                tag: tags[number & (Self.outstandingMaximum - 1)], .unknown,
+                tag: tags[number & (outstandingMaximum - 1)], .unknown,
                 reply: UnsafeRawBufferPointer(start: nil, count: 0))
             number += 1
         }

@@ -74,6 +74,22 @@ import TriremeService
         #expect(try client.ask("") == "+OK\r\n")
     }
 
+    /// A socket that was full and takes everything at once says that it is writable during the write itself.
+    @Test func nothingIsWrittenTwice() throws {
+        final class EagerSocket: ChannelOutboundHandler {
+            typealias OutboundIn = ByteBuffer
+            func flush(context: ChannelHandlerContext) {
+                context.flush()
+                context.fireChannelWritabilityChanged()
+            }
+        }
+        let harness = RespHarness()
+        let client = try harness.connect()
+        try client.channel.pipeline.syncOperations.addHandler(EagerSocket(), position: .first)
+        #expect(try client.ask("SET a 1\r\nGET a\r\n") == "+OK\r\n$1\r\n1\r\n")
+        #expect(try client.ask("GET a\r\nPING\r\n") == "$1\r\n1\r\n+PONG\r\n")
+    }
+
     @Test func aFullReplicaIsTriedAgain() throws {
         let harness = RespHarness()
         harness.sink.room = 2

@@ -31,6 +31,35 @@ import TriremeService
         third.execute()
         #expect(try client.ask("") == ":2\r\n$1\r\n2\r\n")
     }
+    /// The replies before it fill the output to its bound; what writing them frees is room for it.
+    @Test func aFullOutputHoldsItUpForAWhileOnly() throws {
+        var configuration = RespConfiguration()
+        configuration.outputBytesMaximum = 100
+        let harness = RespHarness(configuration)
+        let client = try harness.connect()
+        let value = String(repeating: "x", count: 200)
+        _ = try client.ask(array("SET", "a", value))
+        #expect(try client.ask("GET a\r\nWAIT 1 0\r\nPING\r\n") == "$200\r\n\(value)\r\n:1\r\n+PONG\r\n")
+    }
+    /// However often it has to be tried again.
+    @Test func itIsCountedOnce() throws {
+        let harness = RespHarness()
+        let client = try harness.connect()
+        try client.send("SET a 1\r\nSET a 2\r\nSET a 3\r\nWAIT 1 0\r\n")
+        for _ in 0..<3 {
+            harness.sink.execute(1)
+            _ = try client.received()
+        }
+        #expect(try client.ask("INFO stats\r\n").contains("total_commands_processed:5\r\n"))
+    }
+    /// A front end that ends while somebody waits for the first time.
+    @Test func noWaitBeginsAfterTheEnd() throws {
+        let harness = RespHarness()
+        let client = try harness.connect()
+        harness.loop.close()
+        #expect(try client.ask("WAIT 2 0\r\n").hasPrefix("-UNKNOWN"))
+        #expect(harness.sink.held.isEmpty && client.isClosed)
+    }
     @Test func afterItsTimeItTellsWhatIsCertain() throws {
         let harness = RespHarness()
         let client = try harness.connect()

@@ -36,6 +36,10 @@ extension RespConnection {
             reply(":\(copies.lowerBound - 1)\r\n")
             return true
         }
+        guard !loop.isClosed else {
+            replyAndEnd(RespError.unknown)
+            return true
+        }
         waiting.number &+= 1
         waiting.others = Int(others)
         let (number, waits) = (waiting.number, loop.waits(copies: Int(others) + 1))

@@ -118,6 +118,8 @@ package final class RespConnection: ChannelInboundHandler {
                 case .command(let count):
                     guard execute() else {
                         stop = waiting.hasCommandsBefore ? .copies : .sink
+                        // It counts when it is done.
+                        loop.commands &-= 1
                         return
                     }
                     consumed += count
@@ -153,7 +155,7 @@ package final class RespConnection: ChannelInboundHandler {
             if isEnding, outstanding == 0 { return end() }
             write()
             // Writing may have made the room that was missing.
-        } while stop == .client && hasRoom
+        } while hasRoom && (stop == .client || stop == .copies && outstanding == 0)
         if stop == .sink, !isWaitingForSink {
             isWaitingForSink = true
             loop.waitForSink(self)
@@ -163,9 +165,15 @@ package final class RespConnection: ChannelInboundHandler {
 
     private func write() {
         guard output.readableBytes > 0, let context else { return }
-        context.writeAndFlush(wrapOutboundOut(output), promise: nil)
+        var bytes = output
+        // Before it is written: a socket that takes it at once may say so, and call here again, during the write.
+        output = loop.emptyBuffer
+        context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
         // The storage is used again unless the socket still holds it, or it is large.
-        if output.capacity <= 65_536 { output.clear() } else { output = loop.emptyBuffer }
+        if output.readableBytes == 0, bytes.capacity <= 65_536 {
+            bytes.clear()
+            output = bytes
+        }
     }
 
     /// Ends the connection behind the last reply.

@@ -22,6 +22,7 @@ package final class RespLoop: @unchecked Sendable {
     @exclusivity(unchecked) private var sink: (any CommandSink)!
     @exclusivity(unchecked) private var isFlushPlanned = false
     let provider: any CommandSinkProvider
+    private(set) var isClosed = false
     /// By how many copies are waited for.
     private var copies: [Int: RespCopies] = [:]
 
@@ -76,8 +77,9 @@ package final class RespLoop: @unchecked Sendable {
         freeIndices.append(connection.index)
     }
 
-    /// No more wake-ups: the event loop is about to end.
-    func close() {
+    /// No more wake-ups, and nobody waits for copies from now on: the event loop is about to end. On its thread.
+    package func close() {
+        isClosed = true
         mailbox.close()
         for (_, waits) in copies { waits.close() }
     }

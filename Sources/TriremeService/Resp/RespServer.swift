@@ -94,7 +94,7 @@ package final class RespServer: Sendable {
     /// Ends listening and all connections.
     package func stop() async {
         try? await listener.close()
-        for loop in loops { loop.close() }
+        for loop in loops { try? await loop.eventLoop.submit { loop.close() }.get() }
         try? await group.shutdownGracefully()
     }
 }

@@ -40,6 +40,7 @@ package protocol CommandSinkProvider: Sendable {
     var copies: ClosedRange<Int> { get }
 
     /// A sink for the calling thread's use. Completions go to `completions`, posted by one thread at a time; not before so many
-    /// members hold the command, and what was completed here before it (PROTOCOL §5). 0: as many as its decision implies.
+    /// members hold the command, and what was completed here before it (PROTOCOL §5). 0: as many as its decision implies. One that waits for copies
+    /// takes a few commands at a time, with replies of some kilobytes at most.
     func makeSink(completions: CompletionMailbox, copies: Int) -> any CommandSink
 }
